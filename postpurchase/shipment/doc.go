@@ -1,0 +1,2 @@
+// Package shipment is the normalized parcel.
+package shipment
