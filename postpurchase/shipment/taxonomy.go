@@ -32,7 +32,7 @@ func Statuses() []Status {
 }
 
 // Known reports whether s is one of the constants of this package.
-func (s Status) Known() bool { return s == Unknown || s != "" }
+func (s Status) Known() bool { return s == Unknown || s.index() != 0 }
 
 // Terminal reports whether a parcel's life normally ends with s.
 func (s Status) Terminal() bool {
@@ -211,3 +211,150 @@ const (
 	TrackingExpired   Tracking = "expired"   // silent for so long that asking was given up
 	TrackingStopped   Tracking = "stopped"   // the shop said so
 )
+
+// Known reports whether d is one of the constants of this package, or empty.
+func (d Detail) Known() bool { return d == "" || knownDetails[d] }
+
+// Known reports whether r is one of the constants of this package, or empty.
+func (r Reason) Known() bool { return r == "" || knownReasons[r] }
+
+// Known reports whether a is one of the constants of this package.
+func (a ActionBy) Known() bool {
+	return a == ActionNone || a == ActionRecipient || a == ActionShipper || a == ActionCarrier
+}
+
+// Known reports whether c is one of the constants of this package, or empty.
+func (c Class) Known() bool {
+	return c == "" || c == ClassStatus || c == ClassInformational || c == ClassRetraction
+}
+
+var knownDetails = map[Detail]bool{
+	DetailNotFound:                  true,
+	DetailInvalidNumber:             true,
+	DetailCarrierUndetected:         true,
+	DetailLabelCreated:              true,
+	DetailInfoReceived:              true,
+	DetailAwaitingHandover:          true,
+	DetailPickupFailed:              true,
+	DetailPickedUp:                  true,
+	DetailAccepted:                  true,
+	DetailMoving:                    true,
+	DetailDeparted:                  true,
+	DetailArrived:                   true,
+	DetailProcessing:                true,
+	DetailArrivedDestinationCountry: true,
+	DetailArrivedDeliveryFacility:   true,
+	DetailCustomsProcessing:         true,
+	DetailCustomsCleared:            true,
+	DetailHandedToPartner:           true,
+	DetailRedirected:                true,
+	DetailRelabelled:                true,
+	DetailDeliveryScheduled:         true,
+	DetailDeliveryRescheduled:       true,
+	DetailDelayed:                   true,
+	DetailProblemResolved:           true,
+	DetailOnVehicle:                 true,
+	DetailRecipientContacted:        true,
+	DetailAppointmentSet:            true,
+	DetailNotHome:                   true,
+	DetailBusinessClosed:            true,
+	DetailNoAccess:                  true,
+	DetailNoticeLeft:                true,
+	DetailIDCheckFailed:             true,
+	DetailCODUnpaid:                 true,
+	DetailFinalAttempt:              true,
+	DetailReady:                     true,
+	DetailPickupPoint:               true,
+	DetailLocker:                    true,
+	DetailPostOffice:                true,
+	DetailCarrierDepot:              true,
+	DetailRecipient:                 true,
+	DetailSigned:                    true,
+	DetailCollected:                 true,
+	DetailNeighbour:                 true,
+	DetailSafePlace:                 true,
+	DetailReception:                 true,
+	DetailPOBox:                     true,
+	DetailAlternativeLocation:       true,
+	DetailCODCollected:              true,
+	DetailPartial:                   true,
+	DetailHeld:                      true,
+	DetailAddressProblem:            true,
+	DetailRefused:                   true,
+	DetailUnclaimed:                 true,
+	DetailUndeliverable:             true,
+	DetailRejected:                  true,
+	DetailDamaged:                   true,
+	DetailToSender:                  true,
+	DetailLost:                      true,
+	DetailDestroyed:                 true,
+	DetailDisposed:                  true,
+	DetailVoid:                      true,
+	DetailOther:                     true,
+}
+
+var knownReasons = map[Reason]bool{
+	ReasonRecipientUnavailable: true,
+	ReasonRecipientRefused:     true,
+	ReasonRecipientMoved:       true,
+	ReasonRecipientDeceased:    true,
+	ReasonRecipientRequest:     true,
+	ReasonBusinessClosed:       true,
+	ReasonNoAccess:             true,
+	ReasonIDCheckFailed:        true,
+	ReasonPickupMissed:         true,
+	ReasonAddressIncorrect:     true,
+	ReasonPaymentDue:           true,
+	ReasonCustomsDelay:         true,
+	ReasonCustomsDocuments:     true,
+	ReasonCustomsDuties:        true,
+	ReasonCustomsInspection:    true,
+	ReasonProhibited:           true,
+	ReasonCarrierDelay:         true,
+	ReasonCarrierMissort:       true,
+	ReasonCarrierVehicle:       true,
+	ReasonCarrierCapacity:      true,
+	ReasonCarrierFlight:        true,
+	ReasonCarrierDamage:        true,
+	ReasonCarrierLost:          true,
+	ReasonCarrierRejected:      true,
+	ReasonOutOfCoverage:        true,
+	ReasonWeather:              true,
+	ReasonExternal:             true,
+	ReasonShipperCancelled:     true,
+	ReasonShipperData:          true,
+	ReasonShipperNotReady:      true,
+	ReasonShipperPackaging:     true,
+	ReasonUnspecified:          true,
+}
+
+// index is the place of s in Statuses, for dense tables; 0 for what is not known.
+func (s Status) index() uint8 {
+	switch s {
+	case Pending:
+		return 1
+	case PreTransit:
+		return 2
+	case InTransit:
+		return 3
+	case OutForDelivery:
+		return 4
+	case AttemptFailed:
+		return 5
+	case AvailableForPickup:
+		return 6
+	case Exception:
+		return 7
+	case Returning:
+		return 8
+	case Delivered:
+		return 9
+	case Returned:
+		return 10
+	case Failed:
+		return 11
+	case Cancelled:
+		return 12
+	}
+	return 0
+}
