@@ -189,7 +189,7 @@ func (s *Set) TrackAll(ctx context.Context, jobs []Job) [][]Result {
 			return nil
 		})
 	}
-	g.Wait() //nolint:errcheck // no function returns an error
+	_ = g.Wait() // each function returns nil
 	return results
 }
 
