@@ -1,0 +1,4 @@
+package ups
+
+// Codes is the table, for its tests.
+var Codes = codes
