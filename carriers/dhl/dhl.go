@@ -46,7 +46,7 @@ import (
 	"github.com/doorstep-go/doorstep/carriers/carrierhttp"
 )
 
-// Code is this carrier's code.
+// Code is the adapter's code.
 const Code = "dhl"
 
 var (
@@ -80,9 +80,10 @@ type Config struct {
 	// timeout of 20 seconds.
 	HTTPClient *http.Client
 
-	// Limits is what DHL granted; its Batch is always 1. Defaults to the plan that new
-	// keys get: 250 requests a day, one in five seconds.
-	Limits *carriers.Limits
+	// Limits is what to keep to; its Batch is always 1, and a negative PerDay or Spacing
+	// means none. Defaults to the plan that new keys get: 250 requests a day, one in five
+	// seconds.
+	Limits carriers.Limits
 
 	// Now tells the time, for the request budget. Defaults to [time.Now].
 	Now func() time.Time
@@ -90,9 +91,8 @@ type Config struct {
 
 // Adapter speaks with DHL. It is safe for concurrent use.
 type Adapter struct {
-	cfg    Config
-	limits carriers.Limits
-	http   *carrierhttp.Client
+	cfg  Config
+	http *carrierhttp.Client
 }
 
 // New returns an Adapter. It sends nothing.
@@ -108,21 +108,19 @@ func New(cfg Config) (*Adapter, error) {
 		return nil, errors.New("dhl: BaseURL is not an http URL")
 	}
 	cfg.Language = cmp.Or(cfg.Language, "en")
-	limits := carriers.Limits{PerDay: 250, Spacing: 5 * time.Second}
-	if cfg.Limits != nil {
-		limits = *cfg.Limits
-	}
-	limits.Batch = 1
-	return &Adapter{cfg: cfg, limits: limits, http: carrierhttp.New(carrierhttp.Config{
-		Carrier: Code, HTTPClient: cfg.HTTPClient, Limits: limits, Now: cfg.Now,
+	cfg.Limits.Batch = 1
+	cfg.Limits.PerDay = max(0, cmp.Or(cfg.Limits.PerDay, 250))
+	cfg.Limits.Spacing = max(0, cmp.Or(cfg.Limits.Spacing, 5*time.Second))
+	return &Adapter{cfg: cfg, http: carrierhttp.New(carrierhttp.Config{
+		Carrier: Code, HTTPClient: cfg.HTTPClient, Limits: cfg.Limits, Now: cfg.Now,
 	})}, nil
 }
 
-// Code implements [carriers.Adapter].
+// Code returns "dhl".
 func (a *Adapter) Code() string { return Code }
 
 // Limits implements [carriers.Adapter].
-func (a *Adapter) Limits() carriers.Limits { return a.limits }
+func (a *Adapter) Limits() carriers.Limits { return a.cfg.Limits }
 
 // Track implements [carriers.Adapter].
 func (a *Adapter) Track(ctx context.Context, queries []carriers.Query) ([]carriers.Result, error) {

@@ -25,6 +25,8 @@ const (
 	token  = "exam-hook-token"
 )
 
+var unlimited = carriers.Limits{PerDay: -1, Spacing: -1}
+
 func codes(t *testing.T) carriers.Codes {
 	t.Helper()
 	tsv, err := os.ReadFile("codes.tsv")
@@ -44,7 +46,7 @@ func TestAdapter(t *testing.T) {
 		New: func(baseURL string, hc *http.Client) (carriers.Adapter, error) {
 			return dhl.New(dhl.Config{
 				APIKey: key, BaseURL: baseURL, WebhookHeader: header, WebhookToken: token,
-				HTTPClient: hc, Limits: &carriers.Limits{},
+				HTTPClient: hc, Limits: unlimited,
 			})
 		},
 		Number:  "4206917831",
@@ -115,7 +117,7 @@ func adapter(t testing.TB, body string) carriers.Adapter {
 	t.Helper()
 	mock := httpmock.NewMockTransport()
 	mock.RegisterNoResponder(httpmock.NewStringResponder(http.StatusOK, body))
-	a, err := dhl.New(dhl.Config{APIKey: key, HTTPClient: &http.Client{Transport: mock}, Limits: &carriers.Limits{}, WebhookHeader: header, WebhookToken: token})
+	a, err := dhl.New(dhl.Config{APIKey: key, HTTPClient: &http.Client{Transport: mock}, Limits: unlimited, WebhookHeader: header, WebhookToken: token})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -267,7 +269,7 @@ func TestRequest(t *testing.T) {
 		asked = r
 		return httpmock.NewStringResponse(http.StatusOK, `{"shipments":[]}`), nil
 	})}
-	a, err := dhl.New(dhl.Config{APIKey: key, HTTPClient: hc, RequesterCountry: "DE", Language: "de", Limits: &carriers.Limits{}})
+	a, err := dhl.New(dhl.Config{APIKey: key, HTTPClient: hc, RequesterCountry: "DE", Language: "de", Limits: unlimited})
 	if err != nil {
 		t.Fatal(err)
 	}
