@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/doorstep-go/doorstep/carriers"
+	"github.com/doorstep-go/doorstep/postpurchase/shipment"
 )
 
 // testdata plays every answer in testdata to the adapter and compares what comes of
@@ -39,6 +41,7 @@ func (e exam) testdata(t *testing.T) {
 			}
 			for _, u := range result.Updates {
 				e.checkUpdate(t, u)
+				checkLaw(t, u)
 			}
 		})
 	}
@@ -137,6 +140,8 @@ func render(t *testing.T, r carriers.Result) []byte {
 		for i, u := range r.Updates {
 			b.WriteString("    {\n")
 			line("      ", "tracking_number", u.TrackingNumber, true)
+			folded := fold(u.Update)
+			line("      ", "status", statusLine(folded), true)
 			for _, f := range fields(t, u) {
 				line("      ", f.key, f.value, true)
 			}
@@ -180,4 +185,57 @@ func fields(t *testing.T, u carriers.Update) []field {
 	}
 	slices.SortFunc(fs, func(a, b field) int { return strings.Compare(a.key, b.key) })
 	return fs
+}
+
+// fold is the shipment that has heard u and nothing else.
+func fold(updates ...shipment.Update) *shipment.Shipment {
+	s := &shipment.Shipment{Ref: shipment.Ref{TrackingNumber: "EXAM"}}
+	for _, u := range updates {
+		s.Apply(u)
+	}
+	return s
+}
+
+// statusLine is a shipment's status for want.json: "in_transit/delayed (weather)".
+func statusLine(s *shipment.Shipment) string {
+	line := string(s.Status)
+	if s.Detail != "" {
+		line += "/" + string(s.Detail)
+	}
+	if s.Reason != "" {
+		line += " (" + string(s.Reason) + ")"
+	}
+	if s.ActionBy != shipment.ActionNone {
+		line += ", " + string(s.ActionBy) + " must act"
+	}
+	return line
+}
+
+// checkLaw checks that the order and the repetition of an update's events change
+// nothing: the adapter gave them times and sequences that are enough to sort them by.
+func checkLaw(t *testing.T, u carriers.Update) {
+	t.Helper()
+	events := func(evs ...shipment.Event) shipment.Update { return shipment.Update{Events: evs} }
+	want := fold(events(u.Events...))
+	reversed := slices.Clone(u.Events)
+	slices.Reverse(reversed)
+	single := make([]shipment.Update, 0, 2*len(reversed))
+	for _, ev := range reversed {
+		single = append(single, events(ev))
+	}
+	shuffled := slices.Clone(u.Events)
+	rand.New(rand.NewPCG(1, uint64(len(shuffled)))).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+	for name, got := range map[string]*shipment.Shipment{
+		"reversed":             fold(events(reversed...)),
+		"one by one, reversed": fold(single...),
+		"shuffled":             fold(events(shuffled...)),
+		"twice":                fold(events(append(slices.Clone(shuffled), u.Events...)...), events(u.Events...)),
+	} {
+		if len(u.Events) == 0 {
+			continue
+		}
+		if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b shipment.Time) bool { return a == b })); diff != "" {
+			t.Errorf("events %s give another shipment (-want +got)\n%s", name, diff)
+		}
+	}
 }
