@@ -761,3 +761,7 @@ func wall(t time.Time, c time.Duration) time.Time {
 func hours(d time.Duration) string {
 	return strconv.FormatFloat(d.Hours(), 'f', -1, 64) + " hours"
 }
+
+// Class is the class of a kind of message in the planner's catalogue, which decides
+// how a [Sender] labels it. It is empty for a kind that is not there.
+func (p *Planner) Class(k Kind) Class { return p.entries[k].Class }
