@@ -44,15 +44,11 @@ type ExplanationStep struct {
 func (s *Shipment) Explain() Explanation {
 	told := Shipment{Ref: s.Ref, Events: s.Events, NotBefore: s.NotBefore}
 	x := Explanation{Steps: make([]ExplanationStep, len(s.Events))}
-	decided := -1
-	told.refold(func(i int, v Verdict, why string) {
+	decided := told.refold(func(i int, v Verdict, why string) {
 		x.Steps[i] = ExplanationStep{Event: s.Events[i], Verdict: v, Why: why, Journey: told.Journey}
-		if v == VerdictMoved || v == VerdictConfirmed {
-			decided = i
-		}
 	})
 	x.Status, x.Detail, x.Reason = told.Status, told.Detail, told.Reason
-	if decided >= 0 && x.Steps[decided].Journey == told.Journey {
+	if decided >= 0 {
 		e := s.Events[decided]
 		x.Decided = &e
 	}

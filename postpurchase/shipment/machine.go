@@ -5,7 +5,7 @@ package shipment
 // matches decides. Everything else in this package only decides which events are
 // read, and in which order.
 
-// rule is one line of the machine. any stands for every status.
+// rule is one line of the machine. every stands for all of them.
 type rule struct {
 	from, event []Status
 	to          Status // stay: the status is kept; take: the event's status
@@ -18,34 +18,34 @@ const (
 )
 
 var (
-	any      = Statuses()
+	every    = Statuses()
 	physical = []Status{InTransit, OutForDelivery, AttemptFailed, AvailableForPickup, Exception, Returning, Delivered, Returned}
 	moving   = []Status{InTransit, OutForDelivery, AttemptFailed, AvailableForPickup, Exception}
 )
 
 var rules = []rule{
-	{any, []Status{Unknown}, stay, "the carrier's code is not understood"},
-	{[]Status{Unknown}, any, take, ""},
-	{any, []Status{Pending}, stay, "having no news is not news"},
-	{[]Status{Pending, PreTransit}, any, take, ""},
+	{every, []Status{Unknown}, stay, "the carrier's code is not understood"},
+	{[]Status{Unknown}, every, take, ""},
+	{every, []Status{Pending}, stay, "having no news is not news"},
+	{[]Status{Pending, PreTransit}, every, take, ""},
 
 	{moving, []Status{PreTransit}, stay, "data about a label does not undo a scan"},
 	{[]Status{InTransit, OutForDelivery, AttemptFailed, AvailableForPickup}, []Status{Cancelled}, stay, "a parcel that was scanned can not be voided"},
-	{moving, any, take, ""},
+	{moving, every, take, ""},
 
 	// Delivered is sticky. What reopens it says that the customer does not have the
 	// parcel; a hub's late upload does not say that.
 	{[]Status{Delivered}, []Status{Delivered}, stay, "it was delivered before"},
 	{[]Status{Delivered}, []Status{AttemptFailed, AvailableForPickup, Returning, Returned}, take, ""},
-	{[]Status{Delivered}, any, stay, "it was delivered; only a return or a correction can change that"},
+	{[]Status{Delivered}, every, stay, "it was delivered; only a return or a correction can change that"},
 
 	{[]Status{Returning}, []Status{Returned, Exception, Failed, Returning}, take, ""},
-	{[]Status{Returning}, any, stay, "it is on its way back"},
-	{[]Status{Returned}, any, stay, "the sender has it again"},
+	{[]Status{Returning}, every, stay, "it is on its way back"},
+	{[]Status{Returned}, every, stay, "the sender has it again"},
 
 	{[]Status{Failed, Cancelled}, physical, take, ""}, // the lost are found, the voided are posted
 	{[]Status{Failed, Cancelled}, []Status{Failed, Cancelled}, take, ""},
-	{[]Status{Failed, Cancelled}, any, stay, "its life has ended; only a scan can change that"},
+	{[]Status{Failed, Cancelled}, every, stay, "its life has ended; only a scan can change that"},
 }
 
 // homeward is what an event means for a parcel that has turned round: every hop is a
@@ -67,7 +67,7 @@ var table = spread(rules)
 
 // turned is homeward spread out, by the index of the event's status.
 var turned = func() (t [13]Status) {
-	for i, s := range any {
+	for i, s := range every {
 		t[i] = s
 		if to, ok := homeward[s]; ok {
 			t[i] = to
@@ -77,8 +77,8 @@ var turned = func() (t [13]Status) {
 }()
 
 func spread(rules []rule) (t [13][13]cell) {
-	for f, from := range any {
-		for e, event := range any {
+	for f, from := range every {
+		for e, event := range every {
 			for _, r := range rules {
 				if !has(r.from, from) || !has(r.event, event) {
 					continue

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // An event's identity is what the carrier says happened: its code, where, and what
@@ -30,6 +31,15 @@ func (t Time) key(borrowed int64) int64 {
 		return t.wall - int64(t.offset)
 	}
 	return t.wall - borrowed
+}
+
+// when is when e happened, for what is told of the parcel: the zero Time where the
+// carrier's word can not be, so that nothing was "shipped on 1 January 1970".
+func (e *Event) when() Time {
+	if !e.plausible() {
+		return Time{}
+	}
+	return e.Time
 }
 
 // plausible reports whether e can have happened when it says.
@@ -78,35 +88,48 @@ func borrow(events []Event, wall int64) int32 {
 	return best
 }
 
-// lastKey is the key of the event before the newest, where all have offsets.
-func (s *Shipment) lastKey() int64 {
-	if len(s.Events) < 2 {
-		return timeless
-	}
-	return s.Events[len(s.Events)-2].Time.key(0)
-}
-
 // follows reports whether e is later than all events and needs nothing of the past to
-// be told again.
-func (s *Shipment) follows(e *Event) bool {
+// be told again; rested then says whether the number has rested before it.
+func (s *Shipment) follows(e *Event) (rested, ok bool) {
 	if e.Class == ClassRetraction || !e.Time.hasOffset || !e.plausible() || s.Status == "" || len(s.Events) >= maxEvents {
-		return false
+		return false, false
+	}
+	first := int64(math.MinInt64)
+	if !s.NotBefore.IsZero() {
+		first = s.NotBefore.Unix()
 	}
 	key := e.Time.key(0)
-	if !s.NotBefore.IsZero() && key < s.NotBefore.Unix() {
-		return false
+	if key < first {
+		return false, false
 	}
 	for i := range s.Events {
-		if p := &s.Events[i]; !p.Time.hasOffset || !p.plausible() {
-			return false
+		p := &s.Events[i]
+		if !p.Time.hasOffset || p.Class == ClassRetraction || !p.plausible() || p.Time.wall == e.Time.wall {
+			return false, false // the order could change, or the two be one
 		}
 	}
-	if n := len(s.Events); n > 0 {
-		last := s.Events[n-1].Time.key(0)
-		return key > last && (s.NotBefore.IsZero() || last >= s.NotBefore.Unix())
+	// The number may have rested before events that move nothing and just precede e.
+	next := key
+	for i := len(s.Events) - 1; i >= 0; i-- {
+		p := &s.Events[i]
+		k := p.Time.key(0)
+		if i == len(s.Events)-1 && k >= key || k < first && i == len(s.Events)-1 {
+			return false, false
+		}
+		if k < first {
+			break
+		}
+		rested = rested || next-k >= journeyGap
+		if p.moves() {
+			break
+		}
+		next = k
 	}
-	return true
+	return rested, true
 }
+
+// moves reports whether e is of the kind that can move a status.
+func (e *Event) moves() bool { return e.Class == ClassStatus && e.Status.index() > Pending.index() }
 
 // merge adds news to the events, in order, and reports whether any of them was new or
 // made a known event better known.
@@ -124,11 +147,10 @@ func (s *Shipment) merge(news []Event) bool {
 		}
 		merged = append(merged, e)
 	}
-	merged = slices.DeleteFunc(merged, func(e Event) bool { return absorbed(merged, &e) })
+	merged = dropAbsorbed(merged)
 	if over := len(merged) - maxEvents; over > 0 {
 		// Which are dropped must not depend on the order of arrival: the earliest by the
-		// wall clock, which no later event changes.
-		slices.SortStableFunc(merged, func(a, b Event) int { return cmp.Compare(a.Time.wall, b.Time.wall) })
+		// wall clock, which no later event changes. They are in that order already.
 		merged = merged[over:]
 	}
 	keys := orderKeys(merged)
@@ -140,10 +162,18 @@ func (s *Shipment) merge(news []Event) bool {
 		if c := cmp.Compare(keys[a], keys[b]); c != 0 {
 			return c
 		}
-		if c := cmp.Compare(merged[a].Sequence, merged[b].Sequence); c != 0 {
+		x, y := &merged[a], &merged[b]
+		if c := cmp.Compare(x.Sequence, y.Sequence); c != 0 {
 			return c
 		}
-		return compareIdentity(merged[a], merged[b])
+		// At one moment, a life goes on and not back; and what is taken back was said first.
+		if c := compareBool(x.Class == ClassRetraction, y.Class == ClassRetraction); c != 0 {
+			return c
+		}
+		if c := cmp.Compare(x.Status.index(), y.Status.index()); c != 0 {
+			return c
+		}
+		return cmp.Compare(a, b) // they are in the order of their identity
 	})
 	sorted := make([]Event, len(merged))
 	for i, j := range order {
@@ -156,22 +186,26 @@ func (s *Shipment) merge(news []Event) bool {
 	return true
 }
 
-// absorbed reports whether e has no offset and another event is the same with one: a
-// push and a poll can say the same scan with and without it.
-func absorbed(events []Event, e *Event) bool {
-	if e.Time.hasOffset || !e.Time.set {
-		return false
-	}
+// dropAbsorbed drops the events whose offset nobody gave and that are the same as one
+// whose offset the carrier gave: a push and a poll can say one scan with and without
+// it. events are in the order of their identity.
+func dropAbsorbed(events []Event) []Event {
+	kept := events[:0]
 	for i := range events {
-		o := &events[i]
-		if o.Time.hasOffset && o.Time.wall == e.Time.wall && o.Time.precision == e.Time.precision && compareWhat(*o, *e) == 0 {
-			return true
+		e := events[i]
+		absorbed := false
+		for j := i + 1; !e.Time.given() && e.Time.set && !absorbed && j < len(events) && events[j].Time.wall == e.Time.wall; j++ {
+			o := &events[j]
+			absorbed = o.Time.given() && o.Time.precision == e.Time.precision && compareWhat(o, &e) == 0
+		}
+		if !absorbed {
+			kept = append(kept, e)
 		}
 	}
-	return false
+	return kept
 }
 
-// normal is e with a time that JSON gives back as it is.
+// normal is e as JSON gives it back.
 func normal(e Event) Event {
 	if e.Class == "" {
 		e.Class = ClassStatus
@@ -179,25 +213,47 @@ func normal(e Event) Event {
 	if !e.Seen.IsZero() {
 		e.Seen = e.Seen.UTC().Round(0)
 	}
+	for _, s := range []*string{
+		&e.Code, &e.Kind, &e.Text, &e.Retracts, &e.Piece, &e.Source, (*string)(&e.Class), (*string)(&e.Status), (*string)(&e.Detail), (*string)(&e.Reason), (*string)(&e.ActionBy),
+		&e.Place.Name, &e.Place.City, &e.Place.Region, &e.Place.PostalCode, &e.Place.Country,
+	} {
+		if !utf8.ValidString(*s) {
+			*s = strings.ToValidUTF8(*s, "\uFFFD")
+		}
+	}
 	return e
 }
 
-// compareIdentity orders events by what makes them one event.
+// given reports whether the carrier said the offset of t.
+func (t Time) given() bool { return t.hasOffset && !t.inferred }
+
+// compareIdentity orders events by what makes them one event. An offset counts only
+// where the carrier gave it: what we inferred can be inferred better another day.
 func compareIdentity(a, b Event) int {
-	return cmp.Or(
-		cmp.Compare(a.Time.wall, b.Time.wall),
-		compareBool(a.Time.set, b.Time.set),
-		compareBool(a.Time.hasOffset, b.Time.hasOffset),
-		cmp.Compare(a.Time.offset, b.Time.offset),
-		compareBool(a.Time.inferred, b.Time.inferred),
-		cmp.Compare(a.Time.precision, b.Time.precision),
-		compareWhat(a, b),
-	)
+	if c := cmp.Compare(a.Time.wall, b.Time.wall); c != 0 {
+		return c
+	}
+	if c := cmp.Or(compareBool(a.Time.set, b.Time.set), compareBool(a.Time.given(), b.Time.given())); c != 0 {
+		return c
+	}
+	if a.Time.given() && a.Time.offset != b.Time.offset {
+		return cmp.Compare(a.Time.offset, b.Time.offset)
+	}
+	if c := cmp.Compare(a.Time.precision, b.Time.precision); c != 0 {
+		return c
+	}
+	return compareWhat(&a, &b)
 }
 
 // compareWhat is compareIdentity without the time.
-func compareWhat(a, b Event) int {
-	if c := cmp.Or(cmp.Compare(a.Piece, b.Piece), cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Code, b.Code)); c != 0 {
+func compareWhat(a, b *Event) int {
+	if c := strings.Compare(a.Piece, b.Piece); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Kind, b.Kind); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Code, b.Code); c != 0 {
 		return c
 	}
 	if a.Code == "" {
@@ -205,10 +261,13 @@ func compareWhat(a, b Event) int {
 			return c
 		}
 	}
-	if a.Place.City == "" && b.Place.City == "" {
-		return cmp.Or(compareFold(a.Place.Country, b.Place.Country), compareFold(a.Place.Name, b.Place.Name))
+	if c := compareFold(a.Place.Country, b.Place.Country); c != 0 {
+		return c
 	}
-	return cmp.Or(compareFold(a.Place.Country, b.Place.Country), compareFold(a.Place.City, b.Place.City))
+	if c := compareFold(a.Place.City, b.Place.City); c != 0 || strings.TrimSpace(a.Place.City) != "" {
+		return c
+	}
+	return compareFold(a.Place.Name, b.Place.Name) // the name of a site is all that is known
 }
 
 // join makes one of two answers about one event. It is commutative, associative and
@@ -223,6 +282,9 @@ func join(a, b Event) Event {
 		a.Class, a.Status, a.Detail, a.Reason, a.ActionBy, a.Retracts = b.Class, b.Status, b.Detail, b.Reason, b.ActionBy, b.Retracts
 	}
 	a.Sequence = max(a.Sequence, b.Sequence)
+	if u, t := b.Time, a.Time; u != t && u.hasOffset && (!t.hasOffset || u.offset < t.offset) {
+		a.Time = u // both not given: an inferred offset beats none, and any fixed order two
+	}
 	if a.Seen.IsZero() {
 		a.Seen = b.Seen
 	}

@@ -1,6 +1,7 @@
 package shipment
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -108,22 +109,10 @@ type Change struct {
 // that is known returns nothing. Facts beside the events replace what they replace;
 // empty ones replace nothing.
 func (s *Shipment) Apply(u Update) []Change {
-	before := outcome{s.Status, s.Detail, s.Reason, s.Journey, len(s.History)}
-	var old []Transition
-	fresh := false
-	if len(u.Events) == 1 && s.follows(&u.Events[0]) {
-		// The usual case: one more event, later than all others. It moves the parcel from
-		// where it is, and the past need not be told again.
-		s.Events = append(s.Events, normal(u.Events[0]))
-		f := folder{s: s}
-		f.step(&s.Events[len(s.Events)-1], s.Events[len(s.Events)-1].Time.key(0), s.lastKey())
-		fresh = true
-		old = s.History[:before.history]
-	} else if len(u.Events) > 0 {
-		old = slices.Clone(s.History)
-		if fresh = s.merge(u.Events); fresh {
-			s.refold(nil)
-		}
+	before := outcome{s.Status, s.Detail, s.Reason, s.Journey}
+	old, fresh := s.History, false
+	if len(u.Events) > 0 {
+		fresh = s.applyEvents(u.Events)
 	}
 	if s.Status == "" {
 		s.Status = Pending
@@ -139,6 +128,9 @@ func (s *Shipment) Apply(u Update) []Change {
 		}
 		changes = append(changes, Change{Kind: kind, From: s.Status, To: s.Status, Detail: s.Detail, Reason: s.Reason, ActionBy: s.ActionBy, At: s.StatusAt, Current: true, Journey: s.Journey, Occurrence: s.occurrence(len(s.History) - 1)})
 	}
+	if s.Journey > before.journey && len(old) > 0 {
+		s.Proof, s.PickupPoint = nil, nil // they are of the parcel that had the number before
+	}
 	changes = s.applyEstimates(changes, u.Estimates)
 	if s.applyFacts(u) {
 		changes = append(changes, Change{Kind: ChangeFacts, From: s.Status, To: s.Status, Detail: s.Detail, Reason: s.Reason, ActionBy: s.ActionBy, Current: true, Journey: s.Journey})
@@ -151,52 +143,101 @@ type outcome struct {
 	detail  Detail
 	reason  Reason
 	journey int
-	history int
+}
+
+// applyEvents adds events and reports whether they said anything new. It does not
+// write to what s.History held before.
+func (s *Shipment) applyEvents(news []Event) (fresh bool) {
+	if len(news) == 1 {
+		e := normal(news[0])
+		if rested, ok := s.follows(&e); ok {
+			// The usual case: one more event, later than all others. It moves the parcel from
+			// where it is, and the past need not be told again.
+			s.Events = append(s.Events, e)
+			f := folder{s: s, rested: rested, statusKey: unsaid}
+			f.step(&s.Events[len(s.Events)-1], e.Time.key(0))
+			return true
+		}
+	}
+	if !s.merge(news) {
+		return false
+	}
+	s.refold(nil)
+	return true
 }
 
 // newTransitions appends a change for each transition that was not in old, and one
 // for a status that was taken back.
 func (s *Shipment) newTransitions(changes []Change, before outcome, old []Transition) []Change {
-	from := Pending
+	// What was known and is as it was, from the beginning, needs no second look.
+	start := 0
+	for start < len(old) && start < len(s.History) && s.History[start].same(old[start]) {
+		start++
+	}
+	// A status whose time the carrier has mended is not a new status.
+	var gone []Transition
+	for _, t := range old[start:] {
+		if !slices.ContainsFunc(s.History[start:], t.same) {
+			gone = append(gone, t)
+		}
+	}
+	lastGone := len(gone) > 0 && gone[len(gone)-1] == old[len(old)-1]
+	var lost Transition
+	if lastGone {
+		lost = old[len(old)-1]
+	}
+
 	current := false
-	for i := range s.History {
+	for i := start; i < len(s.History); i++ {
 		t := &s.History[i]
-		if i > 0 && t.Journey != s.History[i-1].Journey {
-			from = Pending
+		last := i == len(s.History)-1
+		if slices.ContainsFunc(old[start:], t.same) {
+			continue
 		}
-		if !slices.ContainsFunc(old, t.same) {
-			last := i == len(s.History)-1
-			c := Change{
-				Kind: ChangeStatus, From: from, To: t.Status, Detail: t.Detail, Reason: t.Reason, At: t.At, Seen: t.Seen,
-				Current: last, Journey: t.Journey, Occurrence: s.occurrence(i),
+		if j := slices.IndexFunc(gone, func(g Transition) bool { return g.Status == t.Status && g.Journey == t.Journey }); j >= 0 {
+			if gone = slices.Delete(gone, j, j+1); !last || before.status == t.Status {
+				continue
 			}
-			if last {
-				c.ActionBy, current = s.ActionBy, true
-				// After something was taken back, the customer knows another "from".
-				if c.From != before.status && before.status != "" && before.journey == s.Journey && !stillTrue(s.History, old) {
-					c.From, c.Correction = before.status, true
-				}
-			}
-			changes = append(changes, c)
 		}
-		from = t.Status
+		c := Change{
+			Kind: ChangeStatus, From: Pending, To: t.Status, Detail: t.Detail, Reason: t.Reason, At: t.At, Seen: t.Seen,
+			Current: last, Journey: t.Journey, Occurrence: s.occurrence(i),
+		}
+		if i > 0 && s.History[i-1].Journey == t.Journey {
+			c.From = s.History[i-1].Status
+		}
+		if last {
+			c.ActionBy, current = s.ActionBy, true
+			if lastGone && before.journey == s.Journey {
+				c.From = before.status // what the customer knows
+				c.Correction = s.tookBack(lost)
+			}
+		}
+		changes = append(changes, c)
 	}
 	if !current && before.status != "" && before.status != s.Status {
 		changes = append(changes, Change{
 			Kind: ChangeStatus, From: before.status, To: s.Status, Detail: s.Detail, Reason: s.Reason, ActionBy: s.ActionBy,
-			At: s.StatusAt, Current: true, Correction: true, Journey: s.Journey, Occurrence: s.occurrence(len(s.History) - 1),
+			At: s.StatusAt, Current: true, Correction: lastGone, Journey: s.Journey, Occurrence: s.occurrence(len(s.History) - 1),
 		})
 	}
 	return changes
 }
 
-// stillTrue reports whether the last of the old transitions is still one.
-func stillTrue(history, old []Transition) bool {
-	return len(old) == 0 || slices.ContainsFunc(history, old[len(old)-1].same)
+// tookBack reports whether lost, a status the parcel had and has no more, was never
+// true. It may also be true and overtaken: by a delivery, told later, of before.
+func (s *Shipment) tookBack(lost Transition) bool {
+	for i, back := range retracted(s.Events) {
+		if back && s.Events[i].Time == lost.At {
+			return true
+		}
+	}
+	at := func(t Transition) bool { return t.At == lost.At }
+	return slices.ContainsFunc(s.History, at) || table[lost.Status.index()][s.Status.index()].to == ""
 }
 
 func (t Transition) same(u Transition) bool {
-	return t.Status == u.Status && t.At == u.At && t.Journey == u.Journey
+	return t.Status == u.Status && t.At == u.At
 }
 
 func (s *Shipment) occurrence(i int) int {
@@ -209,33 +250,35 @@ func (s *Shipment) occurrence(i int) int {
 	return n
 }
 
-// refold tells the parcel's life again from its events. tell, if not nil, hears of
-// every event what became of it.
-func (s *Shipment) refold(tell func(i int, v Verdict, why string)) {
-	s.Status, s.Detail, s.Reason, s.ActionBy, s.StatusAt = Pending, "", "", "", Time{}
-	s.Homeward, s.Attempts, s.Journey, s.History = false, 0, 0, nil
-	s.PickedUpAt, s.FirstAttemptAt, s.DeliveredAt = Time{}, Time{}, Time{}
+// refold tells the parcel's life again from its events, and returns the index of the
+// event that made the status; -1 for none. tell, if not nil, hears of every event what
+// became of it.
+func (s *Shipment) refold(tell func(i int, v Verdict, why string)) (decided int) {
+	s.Status, s.Journey, s.History = Pending, -1, nil
+	f := folder{s: s, tell: tell, statusKey: unsaid}
+	f.begin()
 
 	keys := orderKeys(s.Events)
 	back := retracted(s.Events)
-	f := folder{s: s, tell: tell}
 	previous := timeless
 	for i := range s.Events {
 		e := &s.Events[i]
 		f.i = i
-		switch {
-		case back != nil && back[i]:
-			f.say(VerdictRetracted, "the carrier took it back")
-		case !s.NotBefore.IsZero() && keys[i] != timeless && keys[i] < s.NotBefore.Unix():
+		if !s.NotBefore.IsZero() && keys[i] != timeless && keys[i] < s.NotBefore.Unix() {
 			f.say(VerdictSetAside, "it is of an earlier parcel with this number")
 			continue // and it says nothing about how long this parcel has been silent
-		default:
-			f.step(e, keys[i], previous)
 		}
 		if keys[i] != timeless {
+			f.rested = f.rested || previous != timeless && keys[i]-previous >= journeyGap
 			previous = keys[i]
 		}
+		if back != nil && back[i] {
+			f.say(VerdictRetracted, "the carrier took it back")
+			continue
+		}
+		f.step(e, keys[i])
 	}
+	return f.decided
 }
 
 const (
@@ -252,8 +295,12 @@ type folder struct {
 	s         *Shipment
 	tell      func(i int, v Verdict, why string)
 	i         int
-	statusKey int64 // of the event that made the status; known within one refold
+	decided   int   // the index of the event that made the status
+	statusKey int64 // and its key; unsaid where one event is added to what is known
+	rested    bool  // the number was silent for journeyGap since a status last moved
 }
+
+const unsaid int64 = math.MaxInt64
 
 func (f *folder) say(v Verdict, why string) {
 	if f.tell != nil {
@@ -261,85 +308,109 @@ func (f *folder) say(v Verdict, why string) {
 	}
 }
 
-// step lets e, at key, move the shipment. previous is the key of the event before it.
-func (f *folder) step(e *Event, key, previous int64) {
+// begin begins the next journey.
+func (f *folder) begin() {
 	s := f.s
-	if e.Class == ClassInformational || e.Class == ClassRetraction {
+	s.Journey++
+	s.Status, s.Detail, s.Reason, s.ActionBy, s.StatusAt = Pending, "", "", "", Time{}
+	s.Homeward, s.Attempts = false, 0
+	s.PickedUpAt, s.FirstAttemptAt, s.DeliveredAt = Time{}, Time{}, Time{}
+	f.rested, f.decided, f.statusKey = false, -1, unsaid
+}
+
+// step lets e, at key, move the shipment.
+func (f *folder) step(e *Event, key int64) {
+	s := f.s
+	if e.Class != ClassStatus {
 		f.say(VerdictInformational, "")
 		return
 	}
 	in := e.Status.index()
-	event := Unknown
-	if in != 0 {
-		event = e.Status
-		if key != timeless && previous != timeless && key-previous >= journeyGap {
-			s.Journey++
-			s.Status, s.Detail, s.Reason, s.ActionBy, s.StatusAt = Pending, "", "", "", Time{}
-			s.Homeward, s.Attempts = false, 0
-			s.PickedUpAt, s.FirstAttemptAt, s.DeliveredAt = Time{}, Time{}, Time{}
+	event := every[in]
+	if e.moves() {
+		if f.rested && key != timeless {
+			f.begin()
 		}
+		f.rested = false
 	}
 	if s.Homeward {
 		event = turned[in]
-		in = event.index()
 	}
-	c := &table[s.Status.index()][in]
+	c := &table[s.Status.index()][event.index()]
 	switch {
-	case c.to == "" && event == s.Status:
-		if s.Detail == "" && e.Detail != "" {
+	case c.to == "" && event == s.Status && event != Pending:
+		if s.Detail == "" && event == e.Status {
 			s.Detail = e.Detail // a repeat that says more: "left with a neighbour"
 		}
-		f.say(VerdictSetAside, c.why)
+		f.say(VerdictConfirmed, c.why)
 	case c.to == "":
 		f.say(VerdictSetAside, c.why)
-	case s.Status == Delivered && key <= f.deliveredKey():
+	case s.Status == Delivered && !f.afterDelivery(e, key):
 		f.say(VerdictSetAside, "it is not later than the delivery")
-	case c.to == s.Status:
+	case c.to == s.Status && (s.Status != AttemptFailed || !anotherDay(e.when(), s.StatusAt)):
 		f.confirm(e, key)
 	default:
 		f.move(e, c.to, key)
 	}
 }
 
-func (f *folder) deliveredKey() int64 {
-	if f.statusKey != 0 {
-		return f.statusKey
+// afterDelivery reports whether e certainly happened after the delivery.
+func (f *folder) afterDelivery(e *Event, key int64) bool {
+	at := f.s.StatusAt
+	if at.IsZero() {
+		// Nobody knows when it was delivered, but it was when we heard of it.
+		seen := f.s.History[len(f.s.History)-1].Seen
+		return key != timeless && (seen.IsZero() || key > seen.Unix())
 	}
-	return f.s.StatusAt.key(0)
+	if at.precision == PrecisionDay || e.Time.precision == PrecisionDay {
+		return key != timeless && anotherDay(at, e.Time) && at.wall < e.Time.wall
+	}
+	if f.statusKey == unsaid {
+		f.statusKey = at.key(0)
+	}
+	return key > f.statusKey
 }
 
 // confirm lets an event of the same status say more of it.
 func (f *folder) confirm(e *Event, key int64) {
 	s := f.s
-	if s.Status == AttemptFailed && !sameDay(e.Time, s.StatusAt) {
-		f.move(e, AttemptFailed, key)
-		return
-	}
 	f.say(VerdictConfirmed, "")
-	s.Detail, s.Reason, s.ActionBy = e.Detail, e.Reason, e.ActionBy
-	s.StatusAt, f.statusKey = e.Time, key
+	f.take(e, s.Status, key)
+}
+
+func (f *folder) take(e *Event, to Status, key int64) {
+	s := f.s
+	if to == Returning && s.Status == Returning && e.Reason == "" {
+		// A hop on the way home does not unsay why the parcel comes home.
+	} else {
+		s.Reason = e.Reason
+	}
+	s.Status, s.Detail, s.ActionBy = to, e.Detail, e.ActionBy
+	if to != e.Status {
+		s.Detail = DetailToSender // the carrier's detail is about a customer's door
+	}
+	s.StatusAt, f.statusKey, f.decided = e.when(), key, f.i
 }
 
 func (f *folder) move(e *Event, to Status, key int64) {
 	s := f.s
 	f.say(VerdictMoved, "")
-	s.Status, s.Detail, s.Reason, s.ActionBy = to, e.Detail, e.Reason, e.ActionBy
-	s.StatusAt, f.statusKey = e.Time, key
-	if to != e.Status && s.Homeward {
-		s.Detail = DetailToSender // the carrier's detail is about a customer's door
+	f.take(e, to, key)
+	at := s.StatusAt
+	if to == AttemptFailed && !s.triedOn(at) {
+		s.Attempts++ // and not the same attempt, told again after a scan at the depot
 	}
-	s.History = append(s.History, Transition{Status: to, Detail: s.Detail, Reason: e.Reason, At: e.Time, Seen: e.Seen, Journey: s.Journey})
+	s.History = append(s.History, Transition{Status: to, Detail: s.Detail, Reason: s.Reason, At: at, Seen: e.Seen, Journey: s.Journey})
 	switch to {
 	case AttemptFailed:
-		s.Attempts++
 		s.DeliveredAt = Time{}
 		if s.FirstAttemptAt.IsZero() {
-			s.FirstAttemptAt = e.Time
+			s.FirstAttemptAt = at
 		}
 	case Delivered:
-		s.DeliveredAt = e.Time
+		s.DeliveredAt = at
 		if s.FirstAttemptAt.IsZero() {
-			s.FirstAttemptAt = e.Time
+			s.FirstAttemptAt = at
 		}
 	case AvailableForPickup:
 		s.DeliveredAt = Time{}
@@ -348,13 +419,25 @@ func (f *folder) move(e *Event, to Status, key int64) {
 		s.DeliveredAt = Time{}
 	}
 	if s.PickedUpAt.IsZero() && to != PreTransit && to != Cancelled && to != Failed && to != Exception {
-		s.PickedUpAt = e.Time
+		s.PickedUpAt = at
 	}
 }
 
-func sameDay(a, b Time) bool {
+// triedOn reports whether a delivery failed on the day of at already.
+func (s *Shipment) triedOn(at Time) bool {
+	for i := len(s.History) - 1; i >= 0 && s.History[i].Journey == s.Journey; i-- {
+		if t := &s.History[i]; t.Status == AttemptFailed {
+			return !anotherDay(t.At, at)
+		}
+	}
+	return false
+}
+
+// anotherDay reports whether a and b are known to be of different days, each by the
+// clock where it was.
+func anotherDay(a, b Time) bool {
 	const day = 24 * 60 * 60
-	return a.set && b.set && floorDiv(a.wall, day) == floorDiv(b.wall, day)
+	return a.set && b.set && floorDiv(a.wall, day) != floorDiv(b.wall, day)
 }
 
 func floorDiv(a, b int64) int64 {
@@ -376,13 +459,14 @@ func (s *Shipment) applyEstimates(changes []Change, news []Estimate) []Change {
 		if n.Window.IsZero() {
 			continue
 		}
+		n = normalEstimate(n)
 		i := slices.IndexFunc(s.Estimates, func(e Estimate) bool { return e.Window == n.Window && e.Source == n.Source })
 		if i < 0 {
 			s.Estimates = append(s.Estimates, n)
 			continue
 		}
 		e := &s.Estimates[i]
-		if n.First.Before(e.First) {
+		if !n.First.IsZero() && (e.First.IsZero() || n.First.Before(e.First)) {
 			e.First = n.First
 		}
 		if n.Last.After(e.Last) {
@@ -390,8 +474,14 @@ func (s *Shipment) applyEstimates(changes []Change, news []Estimate) []Change {
 		}
 	}
 	slices.SortFunc(s.Estimates, compareEstimates)
-	if over := len(s.Estimates) - maxEstimates; over > 0 {
-		s.Estimates = append(s.Estimates[:1], s.Estimates[1+over:]...) // the first is the original and stays
+	for len(s.Estimates) > maxEstimates {
+		oldest := 1 // the first is the original and stays
+		for i := range s.Estimates[1:] {
+			if s.Estimates[1+i].Last.Before(s.Estimates[oldest].Last) {
+				oldest = 1 + i
+			}
+		}
+		s.Estimates = slices.Delete(s.Estimates, oldest, oldest+1)
 	}
 	if now, ok := s.ETA(); ok && (!had || now.Window != old.Window) {
 		changes = append(changes, Change{
@@ -404,11 +494,24 @@ func (s *Shipment) applyEstimates(changes []Change, news []Estimate) []Change {
 
 const maxEstimates = 64
 
+func normalEstimate(e Estimate) Estimate {
+	if e.First.IsZero() {
+		e.First = e.Last
+	}
+	if e.Last.Before(e.First) {
+		e.Last = e.First
+	}
+	if !e.First.IsZero() {
+		e.First, e.Last = e.First.UTC().Round(0), e.Last.UTC().Round(0)
+	}
+	return e
+}
+
 // ETA is when the parcel is thought to arrive by the latest word we have, and whether
 // there is one. A carrier's rescheduling beats its other words of the same moment.
 func (s *Shipment) ETA() (Estimate, bool) {
 	var best Estimate
-	for _, e := range s.Estimates {
+	for _, e := range s.estimates() {
 		c := e.Last.Compare(best.Last)
 		if best.Window.IsZero() || c > 0 || c == 0 && (e.Source == EstimateRescheduled || best.Source != EstimateRescheduled) {
 			best = e
@@ -419,10 +522,28 @@ func (s *Shipment) ETA() (Estimate, bool) {
 
 // OriginalETA is the first estimate we heard, which later ones are measured against.
 func (s *Shipment) OriginalETA() (Estimate, bool) {
-	if len(s.Estimates) == 0 {
+	estimates := s.estimates()
+	if len(estimates) == 0 {
 		return Estimate{}, false
 	}
-	return s.Estimates[0], true
+	return estimates[0], true
+}
+
+// estimates are the estimates of this journey: what was last said long before it was
+// said of an earlier parcel with the number.
+func (s *Shipment) estimates() []Estimate {
+	if s.Journey == 0 {
+		return s.Estimates
+	}
+	i := len(s.History)
+	for i > 0 && s.History[i-1].Journey == s.Journey {
+		i--
+	}
+	if i == len(s.History) || s.History[i].Seen.IsZero() {
+		return s.Estimates
+	}
+	since := s.History[i].Seen.Add(-journeyGap / 2 * time.Second)
+	return slices.DeleteFunc(slices.Clone(s.Estimates), func(e Estimate) bool { return e.Last.Before(since) })
 }
 
 func (s *Shipment) applyFacts(u Update) (changed bool) {
@@ -435,14 +556,33 @@ func (s *Shipment) applyFacts(u Update) (changed bool) {
 	if changed {
 		slices.SortFunc(s.Related, compareRelated)
 	}
-	if u.Proof != nil && *u.Proof != (Proof{}) && (s.Proof == nil || *s.Proof != *u.Proof) {
-		p := *u.Proof
-		s.Proof, changed = &p, true
+	if u.Proof != nil && *u.Proof != (Proof{}) {
+		var p Proof
+		if s.Proof != nil {
+			p = *s.Proof
+		}
+		set(&p.SignedBy, u.Proof.SignedBy, &changed)
+		set(&p.LeftAt, u.Proof.LeftAt, &changed)
+		set(&p.SignatureURL, u.Proof.SignatureURL, &changed)
+		set(&p.PhotoURL, u.Proof.PhotoURL, &changed)
+		set(&p.DocumentURL, u.Proof.DocumentURL, &changed)
+		s.Proof = &p
 	}
-	if u.PickupPoint != nil && (s.PickupPoint == nil || !s.PickupPoint.equal(u.PickupPoint)) {
-		p := *u.PickupPoint
-		p.Hours = slices.Clone(p.Hours)
-		s.PickupPoint, changed = &p, true
+	if u.PickupPoint != nil && !u.PickupPoint.equal(&PickupPoint{}) {
+		var p PickupPoint
+		if s.PickupPoint != nil && s.PickupPoint.sameSite(u.PickupPoint) {
+			p = *s.PickupPoint
+		}
+		set(&p.ID, u.PickupPoint.ID, &changed)
+		set(&p.Name, u.PickupPoint.Name, &changed)
+		set(&p.Street, u.PickupPoint.Street, &changed)
+		set(&p.Place, u.PickupPoint.Place, &changed)
+		set(&p.Until, u.PickupPoint.Until, &changed)
+		set(&p.Comment, u.PickupPoint.Comment, &changed)
+		if len(u.PickupPoint.Hours) > 0 && !slices.Equal(p.Hours, u.PickupPoint.Hours) {
+			p.Hours, changed = slices.Clone(u.PickupPoint.Hours), true
+		}
+		s.PickupPoint = &p
 	}
 	set(&s.Service, u.Service, &changed)
 	set(&s.WeightGrams, u.WeightGrams, &changed)
@@ -464,6 +604,15 @@ func set[T comparable](field *T, v T, changed *bool) {
 func (p *PickupPoint) equal(q *PickupPoint) bool {
 	return p.ID == q.ID && p.Name == q.Name && p.Street == q.Street && p.Place == q.Place &&
 		p.Until == q.Until && p.Comment == q.Comment && slices.Equal(p.Hours, q.Hours)
+}
+
+// sameSite reports whether p and q can be the same place: news that names only the
+// last day there is news of the place that is known.
+func (p *PickupPoint) sameSite(q *PickupPoint) bool {
+	if p.ID != "" && q.ID != "" {
+		return p.ID == q.ID
+	}
+	return p.Name == "" || q.Name == "" || compareFold(p.Name, q.Name) == 0
 }
 
 // Clone returns a copy that shares nothing with s.

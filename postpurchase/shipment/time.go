@@ -34,34 +34,47 @@ type Time struct {
 }
 
 // At returns the instant t, to the second, in its own offset. The zero time gives
-// the zero Time.
+// the zero Time, and so does one whose year has not four digits: no carrier means it,
+// and the text form can not say it.
 func At(t time.Time) Time {
-	if t.IsZero() {
+	_, off := t.Zone()
+	if off <= -maxOffset || off >= maxOffset {
+		t, off = t.UTC(), 0
+	}
+	if t.IsZero() || !writable(t) {
 		return Time{}
 	}
-	_, off := t.Zone()
 	return Time{wall: t.Unix() + int64(off), offset: int32(off), set: true, hasOffset: true}
 }
 
+const maxOffset = 24 * 60 * 60
+
+func writable(t time.Time) bool { return t.Year() >= 0 && t.Year() <= 9999 }
+
 // Local returns a time of which only the wall clock is known. The location of wall
-// is ignored.
+// is ignored. Years are as with [At].
 func Local(wall time.Time) Time {
-	if wall.IsZero() {
+	if wall.IsZero() || !writable(wall) {
 		return Time{}
 	}
 	_, off := wall.Zone()
 	return Time{wall: wall.Unix() + int64(off), set: true}
 }
 
-// Day returns a calendar day of which no clock is known.
+// Day returns a calendar day of which no clock is known. Years are as with [At].
 func Day(year int, month time.Month, day int) Time {
-	return Time{wall: time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix(), set: true, precision: PrecisionDay}
+	d := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
+	if !writable(d) {
+		return Time{}
+	}
+	return Time{wall: d.Unix(), set: true, precision: PrecisionDay}
 }
 
 // WithOffset returns t with an offset from UTC that the carrier gave, in seconds
-// east. It does nothing to the zero Time and to a day.
+// east. It does nothing to the zero Time and to a day, nor with an offset of 24 hours
+// or more, which no place has.
 func (t Time) WithOffset(seconds int) Time {
-	if !t.set || t.precision == PrecisionDay {
+	if !t.set || t.precision == PrecisionDay || seconds <= -maxOffset || seconds >= maxOffset {
 		return t
 	}
 	t.offset, t.hasOffset, t.inferred = int32(seconds), true, false
@@ -130,6 +143,9 @@ func (t Time) In(loc *time.Location) time.Time {
 		return time.Time{}
 	}
 	w := t.Wall()
+	if t.precision == PrecisionDay {
+		return startOfDay(w.Year(), w.Month(), w.Day(), loc)
+	}
 	return time.Date(w.Year(), w.Month(), w.Day(), w.Hour(), w.Minute(), w.Second(), 0, loc)
 }
 
@@ -300,11 +316,28 @@ func (w Window) End(loc *time.Location) time.Time {
 	if to.IsZero() {
 		return time.Time{}
 	}
-	at := to.In(loc)
 	if to.precision == PrecisionDay {
-		at = at.AddDate(0, 0, 1)
+		w := to.Wall()
+		return startOfDay(w.Year(), w.Month(), w.Day()+1, loc)
 	}
-	return at
+	return to.In(loc)
+}
+
+// startOfDay is the first moment of a day in loc. In some zones that is not midnight:
+// clocks go forward at midnight and the day begins at one.
+func startOfDay(year int, month time.Month, day int, loc *time.Location) time.Time {
+	noon := time.Date(year, month, day, 12, 0, 0, 0, loc)
+	t := time.Date(year, month, day, 0, 0, 0, 0, loc)
+	if t.Day() == noon.Day() {
+		if b := t.Add(-time.Hour); b.Day() == t.Day() && b.Hour() == 0 {
+			t = b // midnight comes twice and this was the second
+		}
+		return t
+	}
+	for i := 0; t.Day() != noon.Day() && i < 200; i++ {
+		t = t.Add(15 * time.Minute)
+	}
+	return t
 }
 
 // Equal reports whether t and u say the same; it is ==, for packages that look for a
