@@ -417,15 +417,18 @@ func offset(s string) (int, bool) {
 	if len(s) < 5 || s[0] != '+' && s[0] != '-' {
 		return 0, false
 	}
-	c := strings.NewReplacer(":", "", ".", "").Replace(s[1:])
-	if len(c) != 4 || !carriers.Digits(c) {
+	h, m := s[1:3], s[3:]
+	if m[0] == ':' || m[0] == '.' {
+		m = m[1:]
+	}
+	if len(m) != 2 || !carriers.Digits(h) || !carriers.Digits(m) {
 		return 0, false
 	}
-	seconds := number(c[:2])*3600 + number(c[2:])*60
+	seconds := number(h)*3600 + number(m)*60
 	if s[0] == '-' {
 		seconds = -seconds
 	}
-	return seconds, number(c[2:]) < 60 && plausibleOffset(seconds)
+	return seconds, number(m) < 60 && plausibleOffset(seconds)
 }
 
 func plausibleOffset(seconds int) bool { return seconds >= -12*3600 && seconds <= 14*3600 }
