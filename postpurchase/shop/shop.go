@@ -104,7 +104,8 @@ type (
 
 	// A TrackingWriter tells the shop where a parcel can be followed, so that the shop's
 	// own mails and pages link there. parcelID is [order.Parcel.ID]. Writing the link
-	// that is there already does nothing and wakes no webhook.
+	// that is there already does nothing and wakes no webhook, so that a write may be
+	// repeated after any error.
 	TrackingWriter interface {
 		WriteTracking(ctx context.Context, orderID, parcelID, link string) error
 	}

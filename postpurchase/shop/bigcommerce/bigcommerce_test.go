@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -716,6 +717,95 @@ func TestQuota(t *testing.T) {
 	}
 }
 
+// TestLoop is the whole way: the store is told where to push, pushes, and what comes
+// is verified, told apart and read again.
+func TestLoop(t *testing.T) {
+	w := newWorld(t, bigcommercetest.Config{Duplicates: 1, Reorder: true, Seed: 3}, nil)
+	var mu sync.Mutex
+	seen, refused := map[string]shop.Event{}, 0
+	plugin := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		events, err := w.adapter.ReceiveWebhook(r.Context(), r.Header, body)
+		mu.Lock()
+		defer mu.Unlock()
+		if err != nil {
+			refused++
+			rw.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		for _, e := range events {
+			seen[e.ID] = e
+		}
+	}))
+	defer plugin.Close()
+	if err := w.adapter.EnsureWebhooks(t.Context(), plugin.URL); err != nil {
+		t.Fatal(err)
+	}
+	orders := w.fill(t)
+	taken, err := w.Deliver(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if refused > 0 || taken != 2*len(seen) {
+		t.Errorf("%d taken, %d refused, %d different ones", taken, refused, len(seen))
+	}
+	changed := map[string]bool{}
+	for _, e := range seen {
+		if e.Kind == shop.KindOrderChanged || e.Kind == shop.KindShipmentChanged {
+			changed[e.OrderID] = true
+		}
+	}
+	for _, o := range orders {
+		if !changed[o.ID] {
+			t.Errorf("no event of order %s", o.ID)
+		}
+		delete(changed, o.ID)
+	}
+	for id := range changed { // the cart that never became an order
+		if _, err := w.adapter.Order(t.Context(), id); !errors.Is(err, shop.ErrNotFound) {
+			t.Errorf("order %s: %v, want %v", id, err, shop.ErrNotFound)
+		}
+	}
+
+	// A new token is written into the webhooks that are there.
+	renewed := newAdapter(t, bigcommerce.Config{BaseURL: w.server.URL, ClientSecret: secret, WebhookToken: "another", Now: w.clock.Now})
+	if err := renewed.EnsureWebhooks(t.Context(), plugin.URL); err != nil {
+		t.Fatal(err)
+	}
+	hooks := w.Hooks()
+	for _, h := range hooks {
+		if h.Headers["X-Doorstep-Token"] != "another" || !h.Active {
+			t.Errorf("webhook %+v", h)
+		}
+	}
+	if len(hooks) != 3 {
+		t.Errorf("%d webhooks, want 3", len(hooks))
+	}
+}
+
+// TestListWithoutEnd: a shop that ignores the cursor does not hold us for ever.
+func TestListWithoutEnd(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/orders") {
+			w.Write([]byte(`[{"id":5,"status_id":0},{"id":6,"status_id":0}]`))
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer srv.Close()
+	var last error
+	n := 0
+	for _, err := range shop.All(t.Context(), newAdapter(t, bigcommerce.Config{BaseURL: srv.URL}), shop.Query{Limit: 2}) {
+		n, last = n+1, err
+	}
+	if n != 1 || !errors.Is(last, shop.ErrMalformed) {
+		t.Errorf("%d results, the last with %v, want %v", n, last, shop.ErrMalformed)
+	}
+}
+
 // TestRetries: a read is repeated, a write is not, and neither is a redirect followed
 // with the token.
 func TestRetries(t *testing.T) {
@@ -787,4 +877,87 @@ func FuzzReceiveWebhook(f *testing.F) {
 			t.Fatalf("error %v", err)
 		}
 	})
+}
+
+// FuzzOrder: whatever the shop answers, there is an order or an error of a kind.
+func FuzzOrder(f *testing.F) {
+	for _, dir := range []string{"numbers", "guest_jpy"} {
+		b, err := os.ReadFile(filepath.Join("testdata", dir, "order.json"))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, []byte(`[{"id":1,"quantity":"2.0","price_ex_tax":1e2}]`), []byte(`[{"id":"7","tracking_number":"A,B"}]`))
+	}
+	f.Fuzz(func(t *testing.T, one, products, shipments []byte) {
+		client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			body := []byte("[]")
+			switch parts := strings.Split(r.URL.Path, "/"); parts[len(parts)-1] {
+			case "1":
+				body = one
+			case "products":
+				body = products
+			case "shipments":
+				body = shipments
+			}
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(string(body))), Header: http.Header{}, Request: r}, nil
+		})}
+		a := newAdapter(t, bigcommerce.Config{HTTPClient: client})
+		o, err := a.Order(t.Context(), "1")
+		switch {
+		case err != nil && !errors.Is(err, shop.ErrMalformed) && !errors.Is(err, shop.ErrNotFound):
+			t.Fatalf("error %v", err)
+		case err == nil:
+			if _, err := json.Marshal(o); err != nil {
+				t.Fatalf("an order that cannot be kept: %v", err)
+			}
+		}
+	})
+}
+
+func BenchmarkOrder(b *testing.B) {
+	files := map[string]string{}
+	for _, name := range []string{"order", "products", "shipping_addresses", "shipments"} {
+		body, err := os.ReadFile(filepath.Join("testdata", "numbers", name+".json"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		files[name] = string(body)
+	}
+	client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		parts := strings.Split(r.URL.Path, "/")
+		body, ok := files[parts[len(parts)-1]]
+		if !ok {
+			body = files["order"]
+		}
+		return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(body)), Header: http.Header{}, Request: r}, nil
+	})}
+	a, err := bigcommerce.New(bigcommerce.Config{StoreHash: hash, AccessToken: token, HTTPClient: client})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := a.Order(b.Context(), "1"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkReceiveWebhook(b *testing.B) {
+	store, err := bigcommercetest.New(bigcommercetest.Config{StoreHash: hash, AccessToken: token, ClientSecret: secret})
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := bigcommerce.New(bigcommerce.Config{StoreHash: hash, AccessToken: token, ClientSecret: secret, Now: func() time.Time { return start }})
+	if err != nil {
+		b.Fatal(err)
+	}
+	body := []byte(`{"scope":"store/order/updated","store_id":"1001","data":{"type":"order","id":250},"hash":"352e","created_at":1772445600,"producer":"stores/` + hash + `"}`)
+	header := store.Sign(body, start)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := a.ReceiveWebhook(b.Context(), header, body); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

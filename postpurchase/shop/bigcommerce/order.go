@@ -3,6 +3,8 @@ package bigcommerce
 import (
 	"cmp"
 	"context"
+	"errors"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -164,7 +166,7 @@ type wireProduct struct {
 	} `json:"product_options"`
 }
 
-// orderID is an id that is safe in a path, and whether s is one.
+// numericID is s, and whether it is an id, which is safe in a path.
 func numericID(s string) (string, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	if err != nil || n <= 0 || strconv.FormatInt(n, 10) != s {
@@ -230,12 +232,12 @@ func (a *Adapter) Orders(ctx context.Context, q shop.Query) (shop.Page, error) {
 	const op = "orders"
 	limit := min(cmp.Or(max(q.Limit, 0), defaultLimit), maxLimit)
 	query := url.Values{"limit": {strconv.Itoa(limit)}}
+	var from integer
 	if q.Cursor != "" {
-		from, ok := numericID(q.Cursor)
-		if !ok {
+		if _, ok := numericID(q.Cursor); !ok || from.UnmarshalJSON([]byte(q.Cursor)) != nil {
 			return shop.Page{}, a.fail(op, shop.ErrInvalid)
 		}
-		query.Set("min_id", from)
+		query.Set("min_id", q.Cursor)
 	}
 	if !q.ModifiedSince.IsZero() {
 		query.Set("min_date_modified", q.ModifiedSince.UTC().Format(time.RFC1123Z))
@@ -252,6 +254,9 @@ func (a *Adapter) Orders(ctx context.Context, q shop.Query) (shop.Page, error) {
 		last := wire[0].ID
 		for _, w := range wire {
 			last = max(last, w.ID)
+		}
+		if last < max(from, 1) || last == math.MaxInt64 {
+			return shop.Page{}, a.malformed(op, 200, errors.New("the list does not go on from the cursor"))
 		}
 		page.Next = strconv.FormatInt(int64(last)+1, 10)
 	}

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -247,6 +248,25 @@ func (s Suite) orders(t *testing.T) {
 				t.Errorf("what a caller does to an order is in the next one (-want +got):\n%s", d)
 			}
 		}
+	})
+	t.Run("Concurrent", func(t *testing.T) {
+		var wg sync.WaitGroup
+		for range 4 {
+			for _, o := range sh.Orders {
+				wg.Go(func() {
+					got, err := a.Order(ctx, o.ID)
+					if d := cmp.Diff(o, got, sameTime); err != nil || d != "" {
+						t.Errorf("error %v, order (-want +got):\n%s", err, d)
+					}
+				})
+			}
+			wg.Go(func() {
+				if _, err := a.Orders(ctx, shop.Query{Limit: 2}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
 	})
 	t.Run("Cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(ctx)
