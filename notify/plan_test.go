@@ -420,7 +420,7 @@ func TestNewPlannerErrors(t *testing.T) {
 // events are late, doubled and shuffled, and pending messages are sent as they fall due.
 // The rules must hold for what reached the customer, whatever the order of arrival.
 func TestRandomStreams(t *testing.T) {
-	for seed := range uint64(3000) {
+	for seed := range uint64(1500) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		p := planner(t, notify.PlannerConfig{})
 		start := noon.Add(time.Duration(r.IntN(24*60)) * time.Minute)

@@ -18,6 +18,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -52,6 +53,10 @@ type Config struct {
 	TLS      TLS // Defaults to TLSRequired.
 	Username string
 	Password string // not sent without TLS, unless the server is on this machine
+
+	// RootCAs are the authorities a server's certificate may be from. Defaults to the
+	// system's.
+	RootCAs *x509.CertPool
 
 	From    notify.Address // who the mails are from
 	ReplyTo notify.Address // Defaults to From.
@@ -136,7 +141,7 @@ func New(cfg Config) (*Sender, error) {
 	s := &Sender{cfg: cfg}
 	opts := []mail.Option{
 		mail.WithPort(cfg.Port), mail.WithHELO(cfg.HELO), mail.WithTimeout(cfg.Timeout), mail.WithoutNoop(),
-		mail.WithDialContextFunc(dial(cfg)),
+		mail.WithDialContextFunc(dial(cfg)), mail.WithTLSConfig(tlsConfig(cfg)),
 	}
 	switch cfg.TLS {
 	case TLSRequired:
@@ -265,6 +270,10 @@ type wire struct{ conn atomic.Pointer[net.Conn] }
 
 type wireKey struct{}
 
+func tlsConfig(cfg Config) *tls.Config {
+	return &tls.Config{ServerName: cfg.Host, RootCAs: cfg.RootCAs, MinVersion: tls.VersionTLS12}
+}
+
 // dial connects and leaves the connection where Send can reach it.
 func dial(cfg Config) mail.DialContextFunc {
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -282,7 +291,7 @@ func dial(cfg Config) mail.DialContextFunc {
 		if cfg.TLS != TLSImplicit {
 			return conn, nil
 		}
-		secure := tls.Client(conn, &tls.Config{ServerName: cfg.Host, MinVersion: tls.VersionTLS12})
+		secure := tls.Client(conn, tlsConfig(cfg))
 		if err := secure.HandshakeContext(ctx); err != nil {
 			_ = conn.Close()
 			return nil, err
