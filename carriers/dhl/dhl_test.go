@@ -262,6 +262,33 @@ func TestTimes(t *testing.T) {
 	}
 }
 
+func TestEstimates(t *testing.T) {
+	tests := map[string]string{ // fields of the answer, and the window
+		`"estimatedTimeOfDelivery":"2026-02-12T00:00:00Z"`: "2026-02-12/2026-02-12",
+		`"estimatedTimeOfDelivery":"2026-02-12"`:           "2026-02-12/2026-02-12",
+		`"estimatedTimeOfDelivery":"2026-02-12T18:00:00"`:  "2026-02-12T18:00:00/2026-02-12T18:00:00",
+		`"estimatedTimeOfDelivery":"2026-02-12T00:00:00","estimatedDeliveryTimeFrame":{"estimatedFrom":"2026-02-12T09:00:00+01:00","estimatedThrough":"2026-02-12T12:00:00+01:00"}`: "2026-02-12T09:00:00+01:00/2026-02-12T12:00:00+01:00",
+		`"estimatedDeliveryTimeFrame":{"estimatedFrom":"2026-02-12T00:00:00","estimatedThrough":"2026-02-12T22:00:00"}`:                                                             "2026-02-12T00:00:00/2026-02-12T22:00:00",
+		`"estimatedDeliveryTimeFrame":{"estimatedFrom":"2026-02-12T00:00:00","estimatedThrough":"2026-02-14T00:00:00"}`:                                                             "2026-02-12/2026-02-14",
+		`"estimatedDeliveryTimeFrame":{"estimatedThrough":"2026-02-14T00:00:00"}`:                                                                                                   "/2026-02-14",
+		`"estimatedTimeOfDelivery":"by end of day"`: "",
+		`"estimatedTimeOfDelivery":null`:            "",
+	}
+	for in, want := range tests {
+		results, err := adapter(t, `{"shipments":[{"id":"1","service":"express",`+in+`}]}`).Track(context.Background(), []carriers.Query{{Number: "1"}})
+		if err != nil || results[0].Err != nil {
+			t.Fatal(err, results)
+		}
+		got := ""
+		for _, e := range results[0].Updates[0].Estimates {
+			got += e.Window.From.String() + "/" + e.Window.To.String()
+		}
+		if got != want {
+			t.Errorf("%s\nis read as %q, want %q", in, got, want)
+		}
+	}
+}
+
 // The request is the documented one, and says what the query knows.
 func TestRequest(t *testing.T) {
 	var asked *http.Request

@@ -84,13 +84,3 @@ func parseOffset(s text) (seconds int, ok bool) {
 }
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
-
-// estimate is a time at which a parcel is expected. Midnight stands for the day: that
-// is how divisions that promise a day spell it, and no parcel comes at midnight.
-func estimate(s text) shipment.Time {
-	t := parseTime(s)
-	if w := t.Wall(); !t.IsZero() && w.Hour() == 0 && w.Minute() == 0 && w.Second() == 0 {
-		return shipment.Day(w.Year(), w.Month(), w.Day())
-	}
-	return t
-}

@@ -28,12 +28,7 @@ func (s *wireShipment) update(asked string) carriers.Update {
 	}
 	current := latest(u.Events)
 	if !current.Status.Terminal() {
-		window := shipment.Window{From: estimate(s.ETAFrame.From), To: estimate(s.ETAFrame.Through)}
-		if window.IsZero() {
-			eta := estimate(s.ETA)
-			window = shipment.Window{From: eta, To: eta}
-		}
-		if !window.IsZero() {
+		if window := s.window(); !window.IsZero() {
 			u.Estimates = []shipment.Estimate{{Window: window, Source: shipment.EstimateCarrier}}
 		}
 	}
@@ -52,6 +47,35 @@ func (s *wireShipment) update(asked string) carriers.Update {
 		u.Proof = &proof
 	}
 	return u
+}
+
+// window is when the parcel is expected. Midnight stands for the day: that is how
+// divisions that promise a day spell it, and no parcel comes at midnight. As one end
+// of a frame whose other end has a clock, it is a clock too.
+func (s *wireShipment) window() shipment.Window {
+	w := shipment.Window{From: parseTime(s.ETAFrame.From), To: parseTime(s.ETAFrame.Through)}
+	if w.IsZero() {
+		eta := parseTime(s.ETA)
+		w = shipment.Window{From: eta, To: eta}
+	}
+	if midnight(w.From) && midnight(w.To) {
+		w.From, w.To = toDay(w.From), toDay(w.To)
+	}
+	return w
+}
+
+// midnight reports whether t says no hour of a day; no time at all says none.
+func midnight(t shipment.Time) bool {
+	w := t.Wall()
+	return t.IsZero() || w.Hour() == 0 && w.Minute() == 0 && w.Second() == 0
+}
+
+func toDay(t shipment.Time) shipment.Time {
+	if t.IsZero() {
+		return t
+	}
+	w := t.Wall()
+	return shipment.Day(w.Year(), w.Month(), w.Day())
 }
 
 // relate adds the pieces of the consignment. Who asks for a piece is answered with
