@@ -313,3 +313,15 @@ func wrap(carrier, op string, err error) error {
 	}
 	return &Error{Carrier: carrier, Op: op, Err: err}
 }
+
+// A Namer says what its carrier is called by people. It is optional.
+type Namer interface{ Name() string }
+
+// Name is what a carrier is called by people: what its adapter says, or its code in
+// upper case.
+func (s *Set) Name(code string) string {
+	if n, ok := s.byCode[code].(Namer); ok {
+		return n.Name()
+	}
+	return strings.ToUpper(code)
+}

@@ -1,0 +1,394 @@
+package postpurchase
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"hash/fnv"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/doorstep-go/doorstep/carriers"
+	"github.com/doorstep-go/doorstep/postpurchase/shipment"
+)
+
+// Pace is the built-in [Config.Pace]: often when the door may ring, rarely when
+// nothing can have happened. A parcel whose carrier pushes is asked about a quarter as
+// often, but for the day on which it is to come: pushes get lost.
+func Pace(p *Parcel, now time.Time) time.Duration {
+	var d time.Duration
+	switch p.Shipment.Status {
+	case shipment.OutForDelivery:
+		d = 20 * time.Minute
+	case shipment.InTransit:
+		d = 4 * time.Hour
+	case shipment.AttemptFailed, shipment.Exception:
+		d = 3 * time.Hour
+	case shipment.AvailableForPickup:
+		d = 6 * time.Hour
+	case shipment.Returning, shipment.Delivered, shipment.Returned, shipment.Failed, shipment.Cancelled:
+		d = 12 * time.Hour
+	default: // not scanned yet: soon after the label, then less and less
+		d = 2 * time.Hour
+		if now.Sub(p.Followed) > 3*24*time.Hour {
+			d = 8 * time.Hour
+		}
+	}
+	if s := p.Shipment.Status; s == shipment.InTransit || s == shipment.AttemptFailed {
+		if eta, ok := p.Shipment.ETA(); ok && eta.Window.End(time.UTC).Sub(now) < 24*time.Hour {
+			d = time.Hour
+		}
+	}
+	quiet := p.NewsAt
+	if quiet.IsZero() {
+		quiet = p.Followed
+	}
+	if now.Sub(quiet) > 14*24*time.Hour {
+		d = max(d, 24*time.Hour)
+	}
+	if now.Before(p.PushUntil) && d >= 2*time.Hour {
+		d *= 4
+	}
+	// Parcels that were followed together are not asked about together for ever.
+	h := fnv.New32a()
+	h.Write([]byte(p.Shipment.Ref.TrackingNumber))
+	return d + d*time.Duration(h.Sum32()%21)/100
+}
+
+const (
+	// lease is how long a claimed parcel is left to the job that asks about it. When the
+	// process dies, the parcel is due again after it.
+	lease     = 10 * time.Minute
+	sweepSize = 200
+)
+
+// pollBudget spreads a carrier's requests: only as many parcels are claimed as may be
+// asked about now, so that the rest stay due and do not become jobs that fail.
+type pollBudget struct {
+	mu     sync.Mutex
+	batch  int
+	limits []*window
+}
+
+// window allows n requests in any span of time, counted by the service's clock.
+type window struct {
+	n    int
+	span time.Duration
+	used []time.Time // of the last n requests
+}
+
+func newPollBudget(l carriers.Limits) *pollBudget {
+	b := &pollBudget{batch: max(1, l.Batch)}
+	add := func(n int, span time.Duration) {
+		if n > 0 && span > 0 {
+			b.limits = append(b.limits, &window{n: n, span: span})
+		}
+	}
+	add(l.Requests, l.Per)
+	add(l.PerDay, 24*time.Hour)
+	add(1, l.Spacing)
+	return b
+}
+
+// take allows up to most requests now and returns how many, and when the next one is
+// allowed if that were none.
+func (b *pollBudget) take(now time.Time, most int) (n int, next time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n = most
+	for _, w := range b.limits {
+		for len(w.used) > 0 && now.Sub(w.used[0]) >= w.span {
+			w.used = w.used[1:]
+		}
+		if free := w.n - len(w.used); free < n {
+			if n = max(0, free); n == 0 && next.Before(w.used[0].Add(w.span)) {
+				next = w.used[0].Add(w.span)
+			}
+		}
+	}
+	return n, next
+}
+
+func (b *pollBudget) spend(now time.Time, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, w := range b.limits {
+		for range n {
+			w.used = append(w.used, now)
+		}
+	}
+}
+
+type pollArgs struct {
+	Carrier string         `json:"carrier"`
+	Refs    []shipment.Ref `json:"refs"`
+}
+
+// sweepPolls claims the parcels that are due to be asked about, carrier by carrier and
+// within each carrier's budget, and makes jobs of them in the same transaction. next
+// is when a carrier without budget has some again.
+func (s *Service) sweepPolls(ctx context.Context, now time.Time) (n int, next time.Time, err error) {
+	for _, code := range s.set.Codes() {
+		budget := s.budgets[code]
+		requests, free := budget.take(now, max(1, sweepSize/budget.batch))
+		if requests == 0 {
+			if next.IsZero() || free.Before(next) {
+				next = free
+			}
+			continue
+		}
+		claimed := 0
+		err = s.update(ctx, func(tx Tx) error {
+			due, err := tx.DueParcels(TimerPoll, code, now, requests*budget.batch)
+			if err != nil {
+				return err
+			}
+			claimed = len(due)
+			args := pollArgs{Carrier: code}
+			flush := func() error {
+				if len(args.Refs) == 0 {
+					return nil
+				}
+				err := enqueue(tx, jobPoll, args.Refs[0].String()+"@"+strconv.FormatInt(now.UnixNano(), 36), args)
+				args.Refs = nil
+				return err
+			}
+			for _, p := range due {
+				if p.Tracking = s.trackingOf(p, now); p.Tracking != shipment.TrackingActive {
+					p.PollAt, p.CheckAt, p.RenewAt = time.Time{}, time.Time{}, time.Time{}
+					if err := tx.PutParcel(p); err != nil {
+						return err
+					}
+					continue
+				}
+				p.PollAt = now.Add(lease)
+				if err := tx.PutParcel(p); err != nil {
+					return err
+				}
+				if args.Refs = append(args.Refs, p.Shipment.Ref); len(args.Refs) == budget.batch {
+					if err := flush(); err != nil {
+						return err
+					}
+				}
+			}
+			return flush()
+		})
+		if err != nil {
+			return n, next, err
+		}
+		budget.spend(now, (claimed+budget.batch-1)/budget.batch)
+		n += claimed
+	}
+	return n, next, nil
+}
+
+// doPoll asks a carrier about parcels and keeps what it says. A carrier that is down is
+// no failed job: the parcels are due again later, and say since when they are old.
+func (s *Service) doPoll(ctx context.Context, raw json.RawMessage) error {
+	var args pollArgs
+	if err := json.Unmarshal(raw, &args); err != nil {
+		return err
+	}
+	queries := make([]carriers.Query, len(args.Refs))
+	err := s.view(ctx, func(r Reader) error {
+		for i, ref := range args.Refs {
+			p, err := r.Parcel(ref)
+			if err != nil {
+				return err
+			}
+			queries[i] = query(p)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	results := s.set.Track(ctx, args.Carrier, queries)
+	if ctx.Err() != nil {
+		return ctx.Err() // the program is stopping: the job is done again
+	}
+	now := s.now()
+	for i := range results {
+		for j := range results[i].Updates {
+			stamp(&results[i].Updates[j], now)
+		}
+	}
+	err = s.update(ctx, func(tx Tx) error {
+		for i, ref := range args.Refs {
+			p, err := tx.Parcel(ref)
+			if err != nil {
+				return err
+			}
+			if err := s.answered(tx, p, &results[i], now); err != nil {
+				return err
+			}
+			if err := tx.PutParcel(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		s.rouse()
+	}
+	return err
+}
+
+func query(p *Parcel) carriers.Query {
+	q := carriers.Query{
+		Number: p.Shipment.Ref.TrackingNumber, PieceID: p.PieceID, PostalCode: p.PostalCode, Country: p.Country,
+	}
+	if !p.ShippedAt.IsZero() {
+		q.ShippedFrom, q.ShippedTo = p.ShippedAt.AddDate(0, 0, -7), p.ShippedAt.AddDate(0, 0, 30)
+	}
+	return q
+}
+
+// answered takes a carrier's answer about p, or the lack of one. The caller puts p.
+func (s *Service) answered(tx Tx, p *Parcel, r *carriers.Result, now time.Time) error {
+	p.AskedAt = now
+	if r.Err != nil && !errors.Is(r.Err, carriers.ErrNotFound) {
+		p.Failures++
+		p.Trouble = trouble(r.Err)
+		wait := carriers.RetryAfter(r.Err)
+		if wait == 0 {
+			wait = min(time.Minute<<min(p.Failures, 8), 4*time.Hour)
+			if !carriers.Temporary(r.Err) {
+				wait = max(wait, time.Hour) // credentials do not mend themselves within minutes
+			}
+		}
+		p.PollAt = now.Add(wait)
+		s.log.Warn("carrier did not answer", "carrier", p.Shipment.Ref.Carrier, "err", r.Err, "failures", p.Failures)
+		return nil
+	}
+	p.Failures, p.Trouble, p.AnsweredAt = 0, "", now
+	p.PollAt = time.Time{}
+	if r.Err == nil {
+		if u := choose(p, r.Updates); u != nil {
+			if p.PieceID == "" {
+				p.PieceID = u.PieceID
+			}
+			if err := s.learn(tx, p, u.Update, now); err != nil {
+				return err
+			}
+		}
+	}
+	// Not found is no news: early in a parcel's life it means "not yet", late in it that
+	// the carrier has forgotten. Neither moves the status.
+	if p.Tracking = s.trackingOf(p, now); p.Tracking == shipment.TrackingActive {
+		if p.PollAt.IsZero() {
+			p.PollAt = now.Add(s.cfg.Pace(p, now))
+		}
+	} else {
+		p.PollAt, p.CheckAt, p.RenewAt = time.Time{}, time.Time{}, time.Time{}
+	}
+	return nil
+}
+
+// choose picks the parcel that is meant among those the number may mean.
+func choose(p *Parcel, updates []carriers.Update) *carriers.Update {
+	for i := range updates {
+		if p.PieceID != "" && updates[i].PieceID == p.PieceID {
+			return &updates[i]
+		}
+	}
+	if p.PieceID == "" && len(updates) > 0 {
+		return &updates[0]
+	}
+	// The id is gone. Where no update has one, the number is all there is.
+	for i := range updates {
+		if updates[i].PieceID == "" && carriers.CleanNumber(updates[i].TrackingNumber) == p.Shipment.Ref.TrackingNumber {
+			return &updates[i]
+		}
+	}
+	return nil
+}
+
+// trouble names an error by its kind.
+func trouble(err error) string {
+	for _, kind := range []error{carriers.ErrRateLimited, carriers.ErrUnauthorized, carriers.ErrUnavailable, carriers.ErrMalformed, carriers.ErrInvalid, carriers.ErrUnsupported} {
+		if errors.Is(err, kind) {
+			return kind.Error()
+		}
+	}
+	return "failed"
+}
+
+// sweepRenewals asks carriers to push, and to go on pushing before they stop.
+func (s *Service) sweepRenewals(ctx context.Context, now time.Time) (n int, err error) {
+	err = s.update(ctx, func(tx Tx) error {
+		due, err := tx.DueParcels(TimerRenew, "", now, sweepSize)
+		if err != nil {
+			return err
+		}
+		n = len(due)
+		byCarrier := map[string][]shipment.Ref{}
+		for _, p := range due {
+			p.RenewAt = time.Time{}
+			if p.Tracking == shipment.TrackingActive && s.set.CanSubscribe(p.Shipment.Ref.Carrier) {
+				p.RenewAt = now.Add(lease)
+				byCarrier[p.Shipment.Ref.Carrier] = append(byCarrier[p.Shipment.Ref.Carrier], p.Shipment.Ref)
+			}
+			if err := tx.PutParcel(p); err != nil {
+				return err
+			}
+		}
+		for _, code := range s.set.Codes() {
+			for refs := byCarrier[code]; len(refs) > 0; {
+				k := min(len(refs), 100)
+				if err := enqueue(tx, jobSubscribe, refs[0].String()+"@"+strconv.FormatInt(now.UnixNano(), 36), pollArgs{code, refs[:k]}); err != nil {
+					return err
+				}
+				refs = refs[k:]
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+func (s *Service) doSubscribe(ctx context.Context, raw json.RawMessage) error {
+	var args pollArgs
+	if err := json.Unmarshal(raw, &args); err != nil {
+		return err
+	}
+	queries := make([]carriers.Query, len(args.Refs))
+	for i, ref := range args.Refs {
+		queries[i].Number = ref.TrackingNumber
+	}
+	subs, failed := s.set.Subscribe(ctx, args.Carrier, queries)
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if failed != nil {
+		s.log.WarnContext(ctx, "carrier took no subscription", "carrier", args.Carrier, "err", failed)
+	}
+	now := s.now()
+	return s.update(ctx, func(tx Tx) error {
+		for i, ref := range args.Refs {
+			p, err := tx.Parcel(ref)
+			if err != nil {
+				return err
+			}
+			switch {
+			case p.Tracking != shipment.TrackingActive:
+				p.RenewAt = time.Time{}
+			case failed != nil:
+				p.RenewAt = now.Add(max(time.Hour, carriers.RetryAfter(failed)))
+			case subs[i].Err != nil: // the carrier does not know the number yet, or refuses it
+				p.RenewAt = now.Add(12 * time.Hour)
+			case subs[i].Expires.IsZero():
+				p.PushUntil, p.RenewAt = now.AddDate(10, 0, 0), time.Time{}
+			default:
+				p.PushUntil = subs[i].Expires.UTC()
+				// A fifth of its life before the end there is time for failures.
+				p.RenewAt = now.Add(subs[i].Expires.Sub(now) * 4 / 5)
+			}
+			if err := tx.PutParcel(p); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
