@@ -9,7 +9,7 @@ import (
 
 // Order is what was bought, by whom and for how much, as the shop said it last. It
 // holds facts only: how far the order has come is derived from its parcels by
-// [Progress] and is never stored here.
+// [DeriveProgress] and is never stored here.
 type Order struct {
 	ID        string    // the shop's own id; opaque, unique within the shop
 	Number    string    // what the customer is shown; defaults to ID when empty
