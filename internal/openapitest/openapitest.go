@@ -58,15 +58,11 @@ func Open(t testing.TB, name, server string, patches ...func(*openapi3.T)) *Spec
 	if err != nil {
 		t.Fatal(err)
 	}
-	if doc.Info != nil && doc.Info.Version == "" {
-		doc.Info.Version = "unknown" // some files leave it out, and that is no concern of ours
-	}
+	// The file itself is not validated: most that are published break a rule of OpenAPI
+	// somewhere (an empty version, an example against its own schema, an operation id
+	// twice), and none of that is our concern.
 	for _, patch := range patches {
 		patch(doc)
-	}
-	// Published examples break their own schemas, so that only the rest is checked.
-	if err := doc.Validate(context.Background(), openapi3.DisableExamplesValidation()); err != nil {
-		t.Fatalf("%s is not a file to test against: %v", name, err)
 	}
 	doc.Servers = openapi3.Servers{{URL: server}}
 	for _, item := range doc.Paths.Map() {

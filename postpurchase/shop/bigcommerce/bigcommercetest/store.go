@@ -19,7 +19,7 @@
 // customers, of catalogue products and of webhooks, with 204 for empty lists, money as
 // strings of four decimals, dates of RFC 2822, rate limit headers, and webhooks signed
 // by Standard Webhooks that are repeated, on BigCommerce's schedule, until they are
-// taken. Money is kept and dates are told as the real store does.
+// taken.
 //
 // What it does not do: prices are not computed, stock is not counted, and a webhook's
 // destination may be any address, where the real one takes https on port 443 only.
@@ -264,7 +264,7 @@ type NewShipment struct {
 	Number   string        // what staff type as the tracking number
 	Carrier  string        // an AfterShip slug, such as "dhl-germany"; may be empty
 	Provider string        // such as "ups" or "carrier_12"; may be empty
-	Items    []ShippedItem // Defaults to all that is not shipped yet
+	Items    []ShippedItem // Defaults to all that is physical and not shipped yet
 }
 
 // Product is a product of the catalogue.
@@ -420,8 +420,8 @@ func (s *Store) Refund(orderID int, full bool) error {
 }
 
 // Ship is what happens when staff ship items: there is a shipment, and the order is
-// "Shipped" or "Partially Shipped". It returns the shipment's id. More than what is
-// left of an item cannot be shipped.
+// "Shipped" or, while physical items are left, "Partially Shipped". It returns the
+// shipment's id. More than what is left of an item cannot be shipped.
 func (s *Store) Ship(orderID int, n NewShipment) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -435,7 +435,9 @@ func (s *Store) Ship(orderID int, n NewShipment) (int, error) {
 func (s *Store) ship(o *storedOrder, n NewShipment) (int, error) {
 	left := map[int]int{}
 	for _, item := range o.Items {
-		left[item.ID] = item.Quantity - o.shipped(item.ID)
+		if item.Type == "physical" {
+			left[item.ID] = item.Quantity - o.shipped(item.ID)
+		}
 	}
 	items := slices.Clone(n.Items)
 	if len(items) == 0 {
