@@ -15,9 +15,10 @@
 // back" and says that it was forwarded. Times have an offset with Express and eCommerce
 // Europe, and none with the others.
 //
-// A Server keeps nothing but what was put, so the same calls make the same Server
-// again. It starts nothing by itself: [Server.PushDue] pushes what is due, and
-// [Server.Run] does that until its context ends.
+// A Server keeps nothing but what was put and who was told of it, so the same calls
+// make the same Server again; one that was made again pushes all it knows once more. It
+// starts nothing by itself: [Server.PushDue] pushes what is due, and [Server.Run] does
+// that until its context ends.
 package dhltest
 
 import (
@@ -58,6 +59,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	down    int
+	fail    func(w http.ResponseWriter, r *http.Request) bool
 	parcels []*parcel
 	recent  []time.Time // requests within Per
 	hooks   []hook
@@ -127,8 +129,22 @@ func (s *Server) SetDown(status int) {
 	s.down = status
 }
 
+// Fail makes the server ask fail first about every request: where it returns true it
+// has answered, well or badly. Nil ends it.
+func (s *Server) Fail(fail func(w http.ResponseWriter, r *http.Request) bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fail = fail
+}
+
 // ServeHTTP implements [http.Handler]: GET /track/shipments.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	fail := s.fail
+	s.mu.Unlock()
+	if fail != nil && fail(w, r) {
+		return
+	}
 	now := s.cfg.Now()
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -267,6 +267,25 @@ func TestBadDays(t *testing.T) {
 	if _, err := down.ask(carriers.Query{Number: "4206917831"}); !errors.Is(err, carriers.ErrUnavailable) {
 		t.Errorf("down: %v", err)
 	}
+	once := newWorld(t, dhltest.Config{})
+	once.server.Put("4206917831", "express", start, fake.OnTime(here, there, 2), dhltest.Options{})
+	once.server.Fail(func(w http.ResponseWriter, r *http.Request) bool {
+		if r.URL.Query().Get("trackingNumber") != "4206917831" {
+			return false
+		}
+		_, err := io.WriteString(w, `{"shipments":[{"id"`)
+		return err == nil
+	})
+	if _, err := once.ask(carriers.Query{Number: "4206917831"}); !errors.Is(err, carriers.ErrMalformed) {
+		t.Errorf("half an answer: %v", err)
+	}
+	if _, err := once.ask(carriers.Query{Number: "1"}); !errors.Is(err, carriers.ErrNotFound) {
+		t.Errorf("another number: %v", err)
+	}
+	once.server.Fail(nil)
+	if _, err := once.ask(carriers.Query{Number: "4206917831"}); err != nil {
+		t.Errorf("when it is over: %v", err)
+	}
 	other := newWorld(t, dhltest.Config{APIKey: "another"})
 	if _, err := other.ask(carriers.Query{Number: "4206917831"}); !errors.Is(err, carriers.ErrUnauthorized) {
 		t.Errorf("wrong key: %v", err)
