@@ -533,6 +533,7 @@ func checkTexts(uses []use, l *locales) []error {
 			}
 			if !u.plural && ph.many {
 				add(&TemplateError{File: u.file, Line: u.line, Problem: fmt.Sprintf("%q is a plural in %s: use plural, not t", u.key, n)})
+				continue
 			}
 			for _, pat := range ph.forms {
 				for _, name := range pat.names() {

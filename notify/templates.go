@@ -254,13 +254,14 @@ func (t *Templates) parse(htmls, texts map[string]source) error {
 	uses := wordUses()
 	dot := reflect.TypeFor[*Data]()
 	for _, name := range names {
+		before := len(errs)
 		for _, ext := range []string{".html", ".txt"} {
 			if _, ok := map[string]map[string]source{".html": htmls, ".txt": texts}[ext][name+ext]; !ok {
 				errs = append(errs, &TemplateError{File: name + ext, Problem: "is missing; a message has an HTML and a text part"})
 			}
 		}
 		html, text := trees(htmls, name+".html"), trees(texts, name+".txt")
-		if len(errs) > 0 {
+		if len(errs) > before {
 			continue
 		}
 		for _, set := range []struct {
