@@ -62,10 +62,21 @@ type Query struct {
 type Page struct {
 	Orders []order.Order // may be fewer than asked for, and none, though Next is set
 	Next   string        // the cursor of the next page; empty: this was the last
+
+	// Failed are the orders of the page that cannot be understood. One strange order
+	// does not hide the others; nor should it be forgotten.
+	Failed []Failure
 }
 
-// All reads every page of a list. It stops after the first error, which comes with the
-// zero Order.
+// Failure is an order that is there and cannot be understood.
+type Failure struct {
+	ID  string
+	Err error // wraps [ErrMalformed]
+}
+
+// All reads every page of a list. An order that cannot be understood comes as nothing
+// but its ID, with the error, and the list goes on. Any other error is the last, and
+// comes with the zero Order.
 func All(ctx context.Context, a Adapter, q Query) iter.Seq2[order.Order, error] {
 	return func(yield func(order.Order, error) bool) {
 		for {
@@ -76,6 +87,11 @@ func All(ctx context.Context, a Adapter, q Query) iter.Seq2[order.Order, error] 
 			}
 			for _, o := range page.Orders {
 				if !yield(o, nil) {
+					return
+				}
+			}
+			for _, f := range page.Failed {
+				if !yield(order.Order{ID: f.ID}, f.Err) {
 					return
 				}
 			}

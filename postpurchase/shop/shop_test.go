@@ -74,7 +74,7 @@ func (broken) Orders(_ context.Context, q shop.Query) (shop.Page, error) {
 	case "b":
 		return shop.Page{Next: "c"}, nil // nothing, but not the end
 	case "c":
-		return shop.Page{Orders: []order.Order{{ID: "3"}}, Next: "d"}, nil
+		return shop.Page{Orders: []order.Order{{ID: "3"}}, Failed: []shop.Failure{{ID: "4", Err: shop.ErrMalformed}}, Next: "d"}, nil
 	}
 	return shop.Page{}, errBroken
 }
@@ -85,7 +85,7 @@ func TestAll(t *testing.T) {
 	for o, err := range shop.All(t.Context(), broken{}, shop.Query{}) {
 		ids, last = append(ids, o.ID), err
 	}
-	if d := cmp.Diff([]string{"1", "2", "3", ""}, ids); d != "" {
+	if d := cmp.Diff([]string{"1", "2", "3", "4", ""}, ids); d != "" {
 		t.Errorf("orders (-want +got):\n%s", d)
 	}
 	if !errors.Is(last, errBroken) {

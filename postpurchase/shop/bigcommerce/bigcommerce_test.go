@@ -786,6 +786,60 @@ func TestLoop(t *testing.T) {
 	}
 }
 
+// TestStrangeOrder: an order that cannot be understood does not hide the others, and
+// one that was deleted in between is no error.
+func TestStrangeOrder(t *testing.T) {
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch path := strings.TrimPrefix(r.URL.Path, "/stores/"+hash+"/v2/orders"); path {
+		case "":
+			w.Write([]byte(`[
+				{"id":1,"status_id":11,"default_currency_code":"EUR","total_inc_tax":"1"},
+				{"id":2,"status_id":11,"date_created":"soon"},
+				{"id":3,"status_id":11,"default_currency_code":"BITCOIN","total_inc_tax":"1"},
+				{"id":4,"status_id":11,"default_currency_code":"EUR"},
+				{"id":5,"status_id":11,"default_currency_code":"EUR"},
+				{"id":6,"status_id":11,"default_currency_code":"EUR","total_inc_tax":"6"}]`))
+		case "/4/products":
+			w.WriteHeader(http.StatusNotFound)
+		case "/5/shipments":
+			w.Write([]byte(`{"not":"a list"}`))
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	defer srv.Close()
+	page, err := newAdapter(t, bigcommerce.Config{BaseURL: srv.URL}).Orders(t.Context(), shop.Query{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids, failed []string
+	for _, o := range page.Orders {
+		ids = append(ids, o.ID)
+	}
+	for _, f := range page.Failed {
+		failed = append(failed, f.ID)
+		if !errors.Is(f.Err, shop.ErrMalformed) {
+			t.Errorf("order %s: %v, want %v", f.ID, f.Err, shop.ErrMalformed)
+		}
+	}
+	if d := cmp.Diff([][]string{{"1", "6"}, {"2", "3", "5"}}, [][]string{ids, failed}); d != "" {
+		t.Errorf("orders and failures (-want +got):\n%s", d)
+	}
+}
+
+// TestTimeout: a shop that does not answer in time is not asked again in the same call.
+func TestTimeout(t *testing.T) {
+	n := 0
+	client := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		n++
+		return nil, os.ErrDeadlineExceeded
+	})}
+	_, err := newAdapter(t, bigcommerce.Config{HTTPClient: client}).Order(t.Context(), "1")
+	if !errors.Is(err, shop.ErrUnavailable) || !shop.Temporary(err) || n != 1 {
+		t.Errorf("error %v after %d requests", err, n)
+	}
+}
+
 // TestListWithoutEnd: a shop that ignores the cursor does not hold us for ever.
 func TestListWithoutEnd(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

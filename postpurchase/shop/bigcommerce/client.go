@@ -43,6 +43,8 @@ func clients(base *http.Client) (*http.Client, *retryablehttp.Client) {
 			switch {
 			case ctx.Err() != nil:
 				return false, ctx.Err()
+			case err != nil && isTimeout(err):
+				return false, nil // the caller has waited long enough
 			case err != nil:
 				return retryablehttp.DefaultRetryPolicy(ctx, nil, err)
 			}
@@ -142,14 +144,18 @@ func (a *Adapter) noAnswer(ctx context.Context, op string, status int, err error
 		return &shop.Error{Shop: Code, Op: op, HTTPStatus: status, Err: ctxErr}
 	}
 	cause := errors.New("no answer")
-	var timeout interface{ Timeout() bool }
 	switch {
-	case errors.As(err, &timeout) && timeout.Timeout():
+	case isTimeout(err):
 		cause = errors.New("no answer in time")
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		cause = io.ErrUnexpectedEOF
 	}
 	return &shop.Error{Shop: Code, Op: op, Kind: shop.ErrUnavailable, HTTPStatus: status, Err: cause}
+}
+
+func isTimeout(err error) bool {
+	var timeout interface{ Timeout() bool }
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // decode reads one JSON value. Its errors say where the answer is wrong and quote
@@ -241,6 +247,3 @@ func retryAfter(resp *http.Response, now time.Time) time.Duration {
 	}
 	return 0
 }
-
-// isCancelled reports whether err is the end of a context.
-func isCancelled(err error) bool { return errors.Is(err, context.Canceled) }

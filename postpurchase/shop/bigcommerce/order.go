@@ -3,6 +3,7 @@ package bigcommerce
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"net/url"
@@ -245,25 +246,28 @@ func (a *Adapter) Orders(ctx context.Context, q shop.Query) (shop.Page, error) {
 	if q.Email != "" {
 		query.Set("email", q.Email)
 	}
-	var wire []wireOrder
-	if _, err := a.get(ctx, op, "/v2/orders", query, &wire); err != nil {
+	var list []json.RawMessage
+	if _, err := a.get(ctx, op, "/v2/orders", query, &list); err != nil {
 		return shop.Page{}, err
 	}
 	var page shop.Page
-	if len(wire) >= limit {
-		last := wire[0].ID
-		for _, w := range wire {
-			last = max(last, w.ID)
+	var last integer
+	var kept []wireOrder
+	for _, raw := range list {
+		var only struct {
+			ID integer `json:"id"`
 		}
-		if last < max(from, 1) || last == math.MaxInt64 {
-			return shop.Page{}, a.malformed(op, 200, errors.New("the list does not go on from the cursor"))
+		if err := decode(raw, &only); err != nil || only.ID <= 0 {
+			return shop.Page{}, a.malformed(op, 200, errors.New("an order without an id"))
 		}
-		page.Next = strconv.FormatInt(int64(last)+1, 10)
-	}
-	// The filters are applied again: a date is cut to whole seconds on the way, and what
-	// belongs to another customer must not slip through a filter that the shop ignored.
-	kept := wire[:0]
-	for _, w := range wire {
+		last = max(last, only.ID)
+		var w wireOrder
+		if err := decode(raw, &w); err != nil {
+			page.Failed = append(page.Failed, shop.Failure{ID: only.ID.id(), Err: a.malformed(op, 200, err)})
+			continue
+		}
+		// The filters are applied again: a date is cut to whole seconds on the way, and
+		// what belongs to another customer must not slip through a filter that was ignored.
 		if w.StatusID == statusIncomplete ||
 			w.Modified.Before(q.ModifiedSince.Truncate(time.Second)) ||
 			(q.Email != "" && !strings.EqualFold(w.Billing.Email, q.Email)) {
@@ -271,32 +275,55 @@ func (a *Adapter) Orders(ctx context.Context, q shop.Query) (shop.Page, error) {
 		}
 		kept = append(kept, w)
 	}
-	orders, errs := make([]order.Order, len(kept)), make([]error, len(kept))
+	if len(list) >= limit {
+		if last < from || last == math.MaxInt64 {
+			return shop.Page{}, a.malformed(op, 200, errors.New("the list does not go on from the cursor"))
+		}
+		page.Next = strconv.FormatInt(int64(last)+1, 10)
+	}
+	orders, errs := a.completeAll(ctx, op, kept)
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			page.Orders = append(page.Orders, orders[i])
+		case errors.Is(err, shop.ErrNotFound): // it was deleted since the list was made
+		case errors.Is(err, shop.ErrMalformed):
+			page.Failed = append(page.Failed, shop.Failure{ID: kept[i].ID.id(), Err: err})
+		default:
+			return shop.Page{}, firstCause(errs)
+		}
+	}
+	return page, nil
+}
+
+// completeAll completes orders, some at a time. After an error that is not about one
+// order the others are given up.
+func (a *Adapter) completeAll(ctx context.Context, op string, wire []wireOrder) ([]order.Order, []error) {
+	orders, errs := make([]order.Order, len(wire)), make([]error, len(wire))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
 	slots := make(chan struct{}, atOnce)
-	for i, w := range kept {
+	for i, w := range wire {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			if orders[i], errs[i] = a.complete(ctx, op, w); errs[i] != nil {
+			orders[i], errs[i] = a.complete(ctx, op, w)
+			if err := errs[i]; err != nil && !errors.Is(err, shop.ErrNotFound) && !errors.Is(err, shop.ErrMalformed) {
 				cancel()
 			}
 		})
 	}
 	wg.Wait()
-	if err := firstCause(errs); err != nil {
-		return shop.Page{}, err
-	}
-	page.Orders = orders
-	return page, nil
+	return orders, errs
 }
 
-// firstCause is the first error that is not only the echo of another's cancellation.
+// firstCause is the first error that ended the whole, and not only its echo.
 func firstCause(errs []error) (first error) {
 	for _, err := range errs {
-		if err != nil && (first == nil || isCancelled(first)) {
+		switch {
+		case err == nil, errors.Is(err, shop.ErrNotFound), errors.Is(err, shop.ErrMalformed):
+		case first == nil || errors.Is(first, context.Canceled):
 			first = err
 		}
 	}
