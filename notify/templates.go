@@ -225,7 +225,7 @@ func (t *Templates) parse(htmls, texts map[string]source) error {
 			tree := parse.New(src.label)
 			tree.Mode = parse.SkipFuncCheck // the checker names what there is instead
 			own := map[string]*parse.Tree{}
-			if _, err := tree.Parse(src.body, "", "", own); err != nil {
+			if _, err := tree.Parse(t.look.expand(src.body), "", "", own); err != nil {
 				errs = append(errs, parseError(src.label, err))
 				continue
 			}

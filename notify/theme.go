@@ -7,6 +7,7 @@ import (
 	"math"
 	"regexp"
 	"strconv"
+	"strings"
 )
 
 // Theme is a shop's look. Colours are written "#rrggbb". The zero value is a warm,
@@ -27,6 +28,17 @@ type Theme struct {
 type look struct {
 	Accent, OnAccent, Background, Card, Ink, Muted, Line, Tint template.CSS
 	Font                                                       template.CSS
+}
+
+// expand writes the theme's values into a template's source. A mail has hundreds of
+// them, and html/template would escape each again in every mail. The values are checked,
+// so they need no escaping; {{theme.X}} in any other spelling works too.
+func (l look) expand(source string) string {
+	return strings.NewReplacer(
+		"{{theme.Accent}}", string(l.Accent), "{{theme.OnAccent}}", string(l.OnAccent), "{{theme.Background}}", string(l.Background),
+		"{{theme.Card}}", string(l.Card), "{{theme.Ink}}", string(l.Ink), "{{theme.Muted}}", string(l.Muted),
+		"{{theme.Line}}", string(l.Line), "{{theme.Tint}}", string(l.Tint), "{{theme.Font}}", string(l.Font),
+	).Replace(source)
 }
 
 var (

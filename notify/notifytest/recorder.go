@@ -2,6 +2,7 @@ package notifytest
 
 import (
 	"context"
+	"net/mail"
 	"slices"
 	"strconv"
 	"sync"
@@ -38,7 +39,7 @@ func (r *Recorder) Send(ctx context.Context, m notify.Message) (notify.Receipt, 
 	if err := ctx.Err(); err != nil {
 		return notify.Receipt{}, &notify.SendError{Sender: "recorder", Kind: notify.ErrTransient, Err: err}
 	}
-	if m.Key == "" || m.To.Email == "" || m.Content.Subject == "" || m.Content.Text == "" {
+	if a, err := mail.ParseAddress(m.To.Email); err != nil || a.Address != m.To.Email || m.Key == "" || m.Content.Subject == "" || m.Content.Text == "" {
 		return notify.Receipt{}, &notify.SendError{Sender: "recorder", Op: "build", Kind: notify.ErrRejected}
 	}
 	r.mu.Lock()
