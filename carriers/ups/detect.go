@@ -7,8 +7,8 @@ import (
 )
 
 // Detect implements [carriers.Detector]. It knows 1Z numbers and waybills, which have
-// check digits, and the forms of Mail Innovations, which are also those of USPS,
-// FedEx and others.
+// check digits, the form of Roadie's, and those of Mail Innovations, which are also
+// those of USPS, FedEx and others.
 func (a *Adapter) Detect(number string) carriers.Match {
 	switch {
 	case len(number) == 18 && strings.HasPrefix(number, "1Z"):
@@ -19,6 +19,8 @@ func (a *Adapter) Detect(number string) carriers.Match {
 		if number[10] == carriers.Mod10(number[1:10], 1, 2) {
 			return carriers.Match{Confidence: carriers.Likely, Why: "the form of a waybill and a right check digit"}
 		}
+	case (len(number) == 16 || len(number) == 28) && strings.HasPrefix(number, "1R") && alphanumeric(number):
+		return carriers.Match{Confidence: carriers.Possible, Why: "the form of a Roadie number"}
 	case len(number) >= 22 && len(number) <= 34 && strings.HasPrefix(number, "92") && carriers.Digits(number):
 		return carriers.Match{Confidence: carriers.Possible, Why: "the form of a Mail Innovations number"}
 	case len(number) >= 9 && len(number) <= 30 && strings.HasPrefix(number, "MI") && carriers.Digits(number[2:]):

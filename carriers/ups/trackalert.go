@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -38,12 +37,12 @@ type wireAlert struct {
 		Description     string `json:"description"`
 		DescriptionCode string `json:"descriptionCode"` // the three digits that the Tracking API calls statusCode
 	} `json:"activityStatus"`
-	ScheduledDate   string          `json:"scheduledDeliveryDate"`
-	ActualDate      string          `json:"actualDeliveryDate"`
-	WindowStart     string          `json:"deliveryStartTime"`
-	WindowEnd       string          `json:"deliveryEndTime"`
-	ReceivedBy      string          `json:"receivedBy"`
-	AlternateNumber []wireAlternate `json:"alternateTrackingNumber"`
+	ScheduledDate   string `json:"scheduledDeliveryDate"`
+	ActualDate      string `json:"actualDeliveryDate"`
+	WindowStart     string `json:"deliveryStartTime"`
+	WindowEnd       string `json:"deliveryEndTime"`
+	ReceivedBy      string `json:"receivedBy"`
+	AlternateNumber string `json:"alternateTrackingNumber"`
 }
 
 // ReceiveWebhook implements [carriers.WebhookReceiver] for Track Alert. UPS does not
@@ -90,7 +89,7 @@ func (alert *wireAlert) update() (carriers.Update, bool) {
 	delivered := day(alert.ActualDate)
 	read(&e, s.Type, s.Code, status3, !delivered.IsZero())
 	u.Events = []shipment.Event{e}
-	u.Related = related(u.TrackingNumber, alert.AlternateNumber, replaced(s.Type, s.Code))
+	u.Related = related(u.TrackingNumber, []wireAlternate{{Number: alert.AlternateNumber}}, replaced(s.Type, s.Code))
 	u.Proof = proof(alert.ReceivedBy, "")
 	// UPS goes on sending the first schedule for as long as it likes; what is older than
 	// its own retention is no estimate of this parcel.
@@ -101,45 +100,66 @@ func (alert *wireAlert) update() (carriers.Update, bool) {
 }
 
 // Subscribe implements [carriers.Subscriber]: UPS will post what happens to the
-// parcels for 14 days from now, and nothing of before. It takes 1Z numbers only; one
-// that UPS refuses has [carriers.ErrInvalid].
+// parcels for 14 days from now, and nothing of before. It takes 1Z and 1R numbers
+// only; others, and those that UPS refuses, have [carriers.ErrInvalid].
 func (a *Adapter) Subscribe(ctx context.Context, queries []carriers.Query) ([]carriers.Subscription, error) {
-	subs := make([]carriers.Subscription, 0, len(queries))
-	for batch := range slices.Chunk(queries, maxSubscribe) {
-		refused, err := a.subscribe(ctx, batch)
+	subs := make([]carriers.Subscription, len(queries))
+	var numbers []string
+	var at []int // where each number stands
+	for i, q := range queries {
+		if n := carriers.CleanNumber(q.Number); alertable(n) {
+			numbers, at = append(numbers, n), append(at, i)
+		} else {
+			subs[i].Err = refusal
+		}
+	}
+	for len(numbers) > 0 {
+		n := min(maxSubscribe, len(numbers))
+		refused, err := a.subscribe(ctx, numbers[:n])
 		if err != nil && len(refused) == 0 {
-			// A subscription that was made and is not told of is made again: to subscribe twice
-			// is to renew.
+			// What was subscribed before this is subscribed again with the next try: to subscribe
+			// twice is to renew.
 			return nil, err
 		}
 		expires := a.cfg.Now().Add(subscriptionLife)
-		for _, q := range batch {
+		for i, number := range numbers[:n] {
 			switch {
-			case refused[carriers.CleanNumber(q.Number)]:
-				subs = append(subs, carriers.Subscription{Err: &carriers.Error{Carrier: Code, Op: "subscribe", Kind: carriers.ErrInvalid, Message: "UPS takes no subscription for this number"}})
+			case refused[number]:
+				subs[at[i]].Err = refusal
 			case err != nil:
-				subs = append(subs, carriers.Subscription{Err: err})
+				subs[at[i]].Err = err
 			default:
-				subs = append(subs, carriers.Subscription{Expires: expires})
+				subs[at[i]].Expires = expires
 			}
 		}
+		numbers, at = numbers[n:], at[n:]
 	}
 	return subs, nil
 }
 
+var refusal error = &carriers.Error{Carrier: Code, Op: "subscribe", Kind: carriers.ErrInvalid, Message: "UPS takes no subscription for this number"}
+
+// alertable reports whether Track Alert takes a number of this form: 1Z, or 1R (Roadie).
+func alertable(number string) bool {
+	switch {
+	case strings.HasPrefix(number, "1Z"):
+		return len(number) == 18
+	case strings.HasPrefix(number, "1R"):
+		return len(number) == 16 || len(number) == 28
+	}
+	return false
+}
+
 // subscribe sends one request. It returns the numbers that UPS refused; an error
 // beside them says that no number was taken.
-func (a *Adapter) subscribe(ctx context.Context, queries []carriers.Query) (refused map[string]bool, err error) {
+func (a *Adapter) subscribe(ctx context.Context, numbers []string) (refused map[string]bool, err error) {
 	request := struct {
 		Locale      string   `json:"locale"`
 		CountryCode string   `json:"countryCode"`
 		Numbers     []string `json:"trackingNumberList"`
-	}{Locale: a.cfg.Locale, CountryCode: "US"}
+	}{Locale: a.cfg.Locale, CountryCode: "US", Numbers: numbers}
 	if _, country, ok := strings.Cut(a.cfg.Locale, "_"); ok {
 		request.CountryCode = country
-	}
-	for _, q := range queries {
-		request.Numbers = append(request.Numbers, carriers.CleanNumber(q.Number))
 	}
 	body, err := json.Marshal(request)
 	if err != nil {

@@ -58,6 +58,7 @@ var suite = carriertest.Suite{
 		"K1506235620":                carriers.Likely,
 		"92612900000033499522966220": carriers.Possible,
 		"MI1234567890":               carriers.Possible,
+		"1R00000000000017":           carriers.Possible,
 		"1Z1111111111111111":         carriers.NoMatch,
 		"1Z5R89390357567128":         carriers.NoMatch,
 		"2Z5R89390357567127":         carriers.NoMatch,

@@ -33,7 +33,7 @@ func (s *Server) Hook(url, header, credential string) {
 }
 
 // subscribe takes up to 100 numbers, for 14 days from now. Numbers that are not 1Z
-// numbers are refused; numbers that are not known yet are not.
+// or 1R numbers are refused; numbers that are not known yet are not.
 func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) {
 	var request struct {
 		Locale  string   `json:"locale"`
@@ -57,7 +57,7 @@ func (s *Server) subscribe(w http.ResponseWriter, r *http.Request) {
 	now := s.cfg.Now()
 	valid, invalid := []string{}, []string{}
 	for _, n := range request.Numbers {
-		if len(n) != 18 || !strings.HasPrefix(n, "1Z") || carriers.CleanNumber(n) != n {
+		if len(n) < 16 || n[:2] != "1Z" && n[:2] != "1R" || carriers.CleanNumber(n) != n {
 			invalid = append(invalid, n)
 			continue
 		}
