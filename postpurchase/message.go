@@ -1,6 +1,7 @@
 package postpurchase
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -385,7 +386,7 @@ func (s *Service) messageParcel(orderID string, p *Parcel, zone *time.Location, 
 		m.Place = sh.Proof.LeftAt
 	}
 	if sh.Status == shipment.AvailableForPickup {
-		m.PickupPoint = messagePickup(sh, zone)
+		m.PickupPoint = messagePickup(sh, m.Carrier, zone)
 	}
 	for _, part := range p.Orders {
 		if part.OrderID != orderID {
@@ -413,13 +414,23 @@ func messageWindow(w shipment.Window, zone *time.Location) notify.Window {
 	}
 }
 
-func messagePickup(sh *shipment.Shipment, zone *time.Location) *notify.PickupPoint {
+// messagePickup is where a parcel waits: what the carrier says of the place, or else
+// the place of the scan, under the carrier's name.
+func messagePickup(sh *shipment.Shipment, carrier string, zone *time.Location) *notify.PickupPoint {
 	var q shipment.PickupPoint
 	if sh.PickupPoint != nil {
 		q = *sh.PickupPoint
 	}
-	out := &notify.PickupPoint{Name: q.Name, Hours: q.Hours, Until: q.Until.In(zone)}
-	for _, line := range []string{q.Street, joinSpace(q.Place.PostalCode, q.Place.City), q.Place.Country} {
+	if q.Street == "" && q.Place.IsZero() {
+		for _, e := range slices.Backward(sh.Events) {
+			if e.Status == shipment.AvailableForPickup {
+				q.Place = e.Place
+				break
+			}
+		}
+	}
+	out := &notify.PickupPoint{Name: cmp.Or(q.Name, q.Place.Name, carrier), Hours: q.Hours, Until: q.Until.In(zone)}
+	for _, line := range []string{q.Street, joinSpace(q.Place.PostalCode, q.Place.City), q.Place.Region, q.Place.Country} {
 		if line != "" {
 			out.Address = append(out.Address, line)
 		}
