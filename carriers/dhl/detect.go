@@ -17,9 +17,9 @@ func (a *Adapter) Detect(number string) carriers.Match {
 	switch {
 	case carriers.Digits(number):
 		return detectDigits(number)
-	case strings.HasPrefix(number, "JJD") && n >= 18 && n <= 24 && alphanumeric(number):
-		return match(carriers.Likely, "JJD, as on labels of DHL Parcel; Yodel has the form too")
-	case strings.HasPrefix(number, "JD") && n >= 18 && n <= 20 && carriers.Digits(number[2:]):
+	case n >= 13 && n <= 24 && piece(number, "JJD", "JVGL"):
+		return match(carriers.Likely, "a licence plate of DHL; Yodel has the form too")
+	case n >= 18 && n <= 20 && piece(number, "JD"):
 		return match(carriers.Likely, "JD and digits: a piece of DHL Express; Yodel has the form too")
 	case isS10(number):
 		if number[n-2:] == "DE" && number[n-3] == carriers.S10(number[2:10]) {
@@ -28,9 +28,10 @@ func (a *Adapter) Detect(number string) carriers.Match {
 		if number[:2] == "LX" || number[:2] == "RX" {
 			return match(carriers.Possible, "S10 of a service that DHL eCommerce uses")
 		}
-	case (strings.HasPrefix(number, "GM") || strings.HasPrefix(number, "LX") || strings.HasPrefix(number, "RX")) &&
-		n >= 10 && n <= 39 && carriers.Digits(number[2:]):
-		return match(carriers.Likely, number[:2]+" and digits: DHL eCommerce")
+	case n >= 12 && n <= 39 && piece(number, "GM"):
+		return match(carriers.Likely, "GM and digits: DHL eCommerce")
+	case n >= 10 && n <= 39 && piece(number, "LX", "RX"), n >= 16 && n <= 39 && hexadecimal(number, "GM"):
+		return match(carriers.Possible, number[:2]+": DHL eCommerce, and others")
 	}
 	return carriers.Match{}
 }
@@ -66,6 +67,18 @@ func isS10(number string) bool {
 	return true
 }
 
-func alphanumeric(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'Z') })
+// piece reports whether number is one of the prefixes and then digits only.
+func piece(number string, prefixes ...string) bool {
+	for _, p := range prefixes {
+		if rest, ok := strings.CutPrefix(number, p); ok && carriers.Digits(rest) {
+			return true
+		}
+	}
+	return false
+}
+
+// hexadecimal reports whether number is the prefix and then hexadecimal digits only.
+func hexadecimal(number, prefix string) bool {
+	rest, ok := strings.CutPrefix(number, prefix)
+	return ok && !strings.ContainsFunc(rest, func(r rune) bool { return (r < '0' || r > '9') && (r < 'A' || r > 'F') })
 }

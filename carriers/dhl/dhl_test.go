@@ -82,6 +82,14 @@ func TestAdapter(t *testing.T) {
 			"1Z12345E0205271688":     carriers.NoMatch,  // UPS
 			"9400111202555842332669": carriers.NoMatch,  // USPS
 			"999999999999":           carriers.Possible, // 12 digits
+			"JJD0099123456":          carriers.Likely,   // the same, short
+			"JVGL0991234560":         carriers.Likely,   // another licence plate
+			"XJD0099123456":          carriers.NoMatch,
+			"GM9E44608A27984866BA2D": carriers.Possible, // eCommerce, hexadecimal
+			"GMAILACCOUNTNUMBER":     carriers.NoMatch,
+			"GS295117494011169041":   carriers.NoMatch,
+			"LX17635035":             carriers.Possible, // LaserShip has it too
+			"60120172242323":         carriers.Possible, // 14 digits
 			"hello":                  carriers.NoMatch,
 		},
 		Webhook: &carriertest.Webhook{
