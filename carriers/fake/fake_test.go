@@ -66,18 +66,14 @@ func ask(t *testing.T, a carriers.Adapter, number string) carriers.Result {
 	return set.Track(context.Background(), "fake", []carriers.Query{{Number: number}})[0]
 }
 
-// last is the status of the event that happened last, of those that say one.
+// last is the status that a shipment has after r.
 func last(r carriers.Result) shipment.Status {
 	if len(r.Updates) == 0 {
 		return ""
 	}
-	var latest shipment.Event
-	for _, e := range r.Updates[0].Events {
-		if e.Class == shipment.ClassStatus && latest.Time.Compare(e.Time) <= 0 {
-			latest = e
-		}
-	}
-	return latest.Status
+	var s shipment.Shipment
+	s.Apply(r.Updates[0].Update)
+	return s.Status
 }
 
 // What each number shows when it is first asked for: the list is complete, so a new
