@@ -44,7 +44,7 @@ type ExplanationStep struct {
 func (s *Shipment) Explain() Explanation {
 	told := Shipment{Ref: s.Ref, Events: s.Events, NotBefore: s.NotBefore}
 	x := Explanation{Steps: make([]ExplanationStep, len(s.Events))}
-	decided := told.refold(func(i int, v Verdict, why string) {
+	decided := told.refold(orderKeys(s.Events), func(i int, v Verdict, why string) {
 		x.Steps[i] = ExplanationStep{Event: s.Events[i], Verdict: v, Why: why, Journey: told.Journey}
 	})
 	x.Status, x.Detail, x.Reason = told.Status, told.Detail, told.Reason

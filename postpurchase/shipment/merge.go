@@ -55,6 +55,7 @@ func (e *Event) plausible() bool {
 // order only, and the same whatever order events came in.
 func orderKeys(events []Event) []int64 {
 	keys := make([]int64, len(events))
+	var known []Time // with an offset, by wall clock; nil until one is needed
 	for i := range events {
 		e := &events[i]
 		switch {
@@ -63,29 +64,53 @@ func orderKeys(events []Event) []int64 {
 		case e.Time.hasOffset:
 			keys[i] = e.Time.key(0)
 		default:
-			keys[i] = e.Time.key(int64(borrow(events, e.Time.wall)))
+			if known == nil {
+				known = withOffset(events)
+			}
+			keys[i] = e.Time.key(int64(borrow(known, e.Time.wall)))
 		}
 	}
 	return keys
 }
 
-func borrow(events []Event, wall int64) int32 {
-	var best int32
-	distance := int64(-1)
+// withOffset are the times with an offset, by wall clock and then by offset. It is
+// never nil.
+func withOffset(events []Event) []Time {
+	known := make([]Time, 0, len(events))
 	for i := range events {
-		t := events[i].Time
-		if !t.hasOffset || !events[i].plausible() {
-			continue
-		}
-		d := t.wall - wall
-		if d < 0 {
-			d = -d
-		}
-		if distance < 0 || d < distance || d == distance && t.offset < best {
-			distance, best = d, t.offset
+		if e := &events[i]; e.Time.hasOffset && e.plausible() {
+			known = append(known, e.Time)
 		}
 	}
-	return best
+	slices.SortFunc(known, func(a, b Time) int {
+		return cmp.Or(cmp.Compare(a.wall, b.wall), cmp.Compare(a.offset, b.offset))
+	})
+	return known
+}
+
+// borrow is the offset of the time in known whose wall clock is nearest; of two as
+// near, the smaller.
+func borrow(known []Time, wall int64) int32 {
+	from := func(wall int64) int {
+		i, _ := slices.BinarySearchFunc(known, wall, func(t Time, wall int64) int { return cmp.Compare(t.wall, wall) })
+		return i
+	}
+	after := from(wall)
+	if after == 0 {
+		if len(known) == 0 {
+			return 0
+		}
+		return known[0].offset
+	}
+	before := from(known[after-1].wall)
+	if after == len(known) {
+		return known[before].offset
+	}
+	b, a := wall-known[before].wall, known[after].wall-wall
+	if b < a || b == a && known[before].offset < known[after].offset {
+		return known[before].offset
+	}
+	return known[after].offset
 }
 
 // follows reports whether e is later than all events and needs nothing of the past to
@@ -131,21 +156,30 @@ func (s *Shipment) follows(e *Event) (rested, ok bool) {
 // moves reports whether e is of the kind that can move a status.
 func (e *Event) moves() bool { return e.Class == ClassStatus && e.Status.index() > Pending.index() }
 
-// merge adds news to the events, in order, and reports whether any of them was new or
-// made a known event better known.
-func (s *Shipment) merge(news []Event) bool {
-	events := slices.Grow(slices.Clone(s.Events), len(news))
+// merge adds news to the events, in order, and returns their keys; nil if none of them
+// was new or made a known event better known.
+func (s *Shipment) merge(news []Event) (keys []int64) {
+	fresh := make([]Event, len(news))
 	for i := range news {
-		events = append(events, normal(news[i]))
+		fresh[i] = normal(news[i])
 	}
-	slices.SortStableFunc(events, compareIdentity)
-	merged := events[:0]
-	for _, e := range events {
-		if n := len(merged); n > 0 && compareIdentity(merged[n-1], e) == 0 {
-			merged[n-1] = join(merged[n-1], e)
+	if s.knows(fresh) {
+		return nil
+	}
+	byIdentity := make([]*Event, 0, len(s.Events)+len(fresh))
+	for _, list := range [][]Event{s.Events, fresh} {
+		for i := range list {
+			byIdentity = append(byIdentity, &list[i])
+		}
+	}
+	slices.SortStableFunc(byIdentity, compareIdentity)
+	merged := make([]Event, 0, len(byIdentity))
+	for _, e := range byIdentity {
+		if n := len(merged); n > 0 && compareIdentity(&merged[n-1], e) == 0 {
+			merged[n-1] = join(merged[n-1], *e)
 			continue
 		}
-		merged = append(merged, e)
+		merged = append(merged, *e)
 	}
 	merged = dropAbsorbed(merged)
 	if over := len(merged) - maxEvents; over > 0 {
@@ -153,13 +187,13 @@ func (s *Shipment) merge(news []Event) bool {
 		// wall clock, which no later event changes. They are in that order already.
 		merged = merged[over:]
 	}
-	keys := orderKeys(merged)
+	unsorted := orderKeys(merged)
 	order := make([]int, len(merged))
 	for i := range order {
 		order[i] = i
 	}
 	slices.SortFunc(order, func(a, b int) int {
-		if c := cmp.Compare(keys[a], keys[b]); c != 0 {
+		if c := cmp.Compare(unsorted[a], unsorted[b]); c != 0 {
 			return c
 		}
 		x, y := &merged[a], &merged[b]
@@ -176,13 +210,41 @@ func (s *Shipment) merge(news []Event) bool {
 		return cmp.Compare(a, b) // they are in the order of their identity
 	})
 	sorted := make([]Event, len(merged))
+	keys = make([]int64, len(merged))
 	for i, j := range order {
-		sorted[i] = merged[j]
+		sorted[i], keys[i] = merged[j], unsorted[j]
 	}
 	if slices.Equal(sorted, s.Events) {
-		return false
+		return nil
 	}
 	s.Events = sorted
+	return keys
+}
+
+// knows reports whether all news is known and says no more than is known, where that
+// is quickly found out: most polls say nothing new.
+func (s *Shipment) knows(news []Event) bool {
+	if len(news) > len(s.Events) || len(news)*len(s.Events) > 64*64 {
+		return false
+	}
+	next := 0 // what is told in our order is found at once
+	for i := range news {
+		e := &news[i]
+		found := false
+		for range s.Events {
+			p := &s.Events[next]
+			if next++; next == len(s.Events) {
+				next = 0
+			}
+			if p.Time.wall == e.Time.wall && compareIdentity(p, e) == 0 {
+				found = join(*p, *e) == *p
+				break
+			}
+		}
+		if !found {
+			return false
+		}
+	}
 	return true
 }
 
@@ -192,14 +254,14 @@ func (s *Shipment) merge(news []Event) bool {
 func dropAbsorbed(events []Event) []Event {
 	kept := events[:0]
 	for i := range events {
-		e := events[i]
+		e := &events[i]
 		absorbed := false
 		for j := i + 1; !e.Time.given() && e.Time.set && !absorbed && j < len(events) && events[j].Time.wall == e.Time.wall; j++ {
 			o := &events[j]
-			absorbed = o.Time.given() && o.Time.precision == e.Time.precision && compareWhat(o, &e) == 0
+			absorbed = o.Time.given() && o.Time.precision == e.Time.precision && compareWhat(o, e) == 0
 		}
 		if !absorbed {
-			kept = append(kept, e)
+			kept = append(kept, *e)
 		}
 	}
 	return kept
@@ -213,15 +275,19 @@ func normal(e Event) Event {
 	if !e.Seen.IsZero() {
 		e.Seen = e.Seen.UTC().Round(0)
 	}
-	for _, s := range []*string{
-		&e.Code, &e.Kind, &e.Text, &e.Retracts, &e.Piece, &e.Source, (*string)(&e.Class), (*string)(&e.Status), (*string)(&e.Detail), (*string)(&e.Reason), (*string)(&e.ActionBy),
-		&e.Place.Name, &e.Place.City, &e.Place.Region, &e.Place.PostalCode, &e.Place.Country,
-	} {
-		if !utf8.ValidString(*s) {
-			*s = strings.ToValidUTF8(*s, "\uFFFD")
-		}
-	}
+	e.Class, e.Status, e.Detail, e.Reason, e.ActionBy = valid(e.Class), valid(e.Status), valid(e.Detail), valid(e.Reason), valid(e.ActionBy)
+	e.Code, e.Kind, e.Text, e.Retracts, e.Piece, e.Source = valid(e.Code), valid(e.Kind), valid(e.Text), valid(e.Retracts), valid(e.Piece), valid(e.Source)
+	p := &e.Place
+	p.Name, p.City, p.Region, p.PostalCode, p.Country = valid(p.Name), valid(p.City), valid(p.Region), valid(p.PostalCode), valid(p.Country)
 	return e
+}
+
+// valid is s as UTF-8, which is all that can be stored and shown.
+func valid[S ~string](s S) S {
+	if s == "" || utf8.ValidString(string(s)) {
+		return s
+	}
+	return S(strings.ToValidUTF8(string(s), "\uFFFD"))
 }
 
 // given reports whether the carrier said the offset of t.
@@ -229,7 +295,7 @@ func (t Time) given() bool { return t.hasOffset && !t.inferred }
 
 // compareIdentity orders events by what makes them one event. An offset counts only
 // where the carrier gave it: what we inferred can be inferred better another day.
-func compareIdentity(a, b Event) int {
+func compareIdentity(a, b *Event) int {
 	if c := cmp.Compare(a.Time.wall, b.Time.wall); c != 0 {
 		return c
 	}
@@ -242,7 +308,7 @@ func compareIdentity(a, b Event) int {
 	if c := cmp.Compare(a.Time.precision, b.Time.precision); c != 0 {
 		return c
 	}
-	return compareWhat(&a, &b)
+	return compareWhat(a, b)
 }
 
 // compareWhat is compareIdentity without the time.

@@ -153,16 +153,20 @@ func (s *Shipment) applyEvents(news []Event) (fresh bool) {
 		if rested, ok := s.follows(&e); ok {
 			// The usual case: one more event, later than all others. It moves the parcel from
 			// where it is, and the past need not be told again.
+			if len(s.Events) == cap(s.Events) {
+				s.Events = slices.Grow(s.Events, max(len(s.Events), 16))
+			}
 			s.Events = append(s.Events, e)
 			f := folder{s: s, rested: rested, statusKey: unsaid}
 			f.step(&s.Events[len(s.Events)-1], e.Time.key(0))
 			return true
 		}
 	}
-	if !s.merge(news) {
+	keys := s.merge(news)
+	if keys == nil {
 		return false
 	}
-	s.refold(nil)
+	s.refold(keys, nil)
 	return true
 }
 
@@ -250,15 +254,14 @@ func (s *Shipment) occurrence(i int) int {
 	return n
 }
 
-// refold tells the parcel's life again from its events, and returns the index of the
-// event that made the status; -1 for none. tell, if not nil, hears of every event what
-// became of it.
-func (s *Shipment) refold(tell func(i int, v Verdict, why string)) (decided int) {
+// refold tells the parcel's life again from its events, of which keys are the order
+// keys, and returns the index of the event that made the status; -1 for none. tell, if
+// not nil, hears of every event what became of it.
+func (s *Shipment) refold(keys []int64, tell func(i int, v Verdict, why string)) (decided int) {
 	s.Status, s.Journey, s.History = Pending, -1, nil
 	f := folder{s: s, tell: tell, statusKey: unsaid}
 	f.begin()
 
-	keys := orderKeys(s.Events)
 	back := retracted(s.Events)
 	previous := timeless
 	for i := range s.Events {
