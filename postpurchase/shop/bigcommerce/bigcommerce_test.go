@@ -827,6 +827,51 @@ func TestStrangeOrder(t *testing.T) {
 	}
 }
 
+// TestQuotaWithinPage: the quota runs out while the orders of a page are read.
+func TestQuotaWithinPage(t *testing.T) {
+	w := newWorld(t, bigcommercetest.Config{Quota: 6}, nil)
+	w.fill(t)
+	page, err := w.adapter.Orders(t.Context(), shop.Query{})
+	var e *shop.Error
+	if !errors.As(err, &e) || !errors.Is(err, shop.ErrRateLimited) || e.RetryAfter != 30*time.Second || len(page.Orders) > 0 {
+		t.Errorf("page %+v, error %v, want %v with 30s of patience", page, err, shop.ErrRateLimited)
+	}
+}
+
+// TestEnsureRace: another process makes the webhooks after this one has looked.
+func TestEnsureRace(t *testing.T) {
+	blind := true
+	w := newWorld(t, bigcommercetest.Config{}, func(string) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			if blind && r.Method == http.MethodGet {
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"data":[]}`)), Header: http.Header{}, Request: r}, nil
+			}
+			blind = false // from the first write on it sees
+			return http.DefaultTransport.RoundTrip(r)
+		})
+	})
+	const destination = "https://plugin.example/hook"
+	other := newAdapter(t, bigcommerce.Config{BaseURL: w.server.URL})
+	if err := other.EnsureWebhooks(t.Context(), destination); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.adapter.EnsureWebhooks(t.Context(), destination); err != nil {
+		t.Errorf("EnsureWebhooks after another made them: %v", err)
+	}
+	if n := len(w.Hooks()); n != 3 {
+		t.Errorf("%d webhooks, want 3", n)
+	}
+	for _, bad := range []string{"", "/hook", "plugin.example/hook", "https://"} {
+		if err := other.EnsureWebhooks(t.Context(), bad); !errors.Is(err, shop.ErrInvalid) {
+			t.Errorf("EnsureWebhooks(%q): %v, want %v", bad, err, shop.ErrInvalid)
+		}
+	}
+	refused := newAdapter(t, bigcommerce.Config{BaseURL: w.server.URL, WebhookScopes: []string{"no/such/scope"}})
+	if err := refused.EnsureWebhooks(t.Context(), destination); !errors.Is(err, shop.ErrInvalid) {
+		t.Errorf("a scope that is none: %v, want %v", err, shop.ErrInvalid)
+	}
+}
+
 // TestTimeout: a shop that does not answer in time is not asked again in the same call.
 func TestTimeout(t *testing.T) {
 	n := 0

@@ -500,7 +500,7 @@ func (s Suite) badDays(t *testing.T) {
 	if patience == nil {
 		patience = func(h http.Header, d time.Duration) { h.Set("Retry-After", strconv.Itoa(int(d/time.Second))) }
 	}
-	var header = http.Header{}
+	header := http.Header{}
 	patience(header, time.Hour)
 	const words = `{"message":"jane@example.com did something"}`
 	for _, c := range []struct {
@@ -532,6 +532,7 @@ func (s Suite) badDays(t *testing.T) {
 		{name: "Huge", status: 200, body: `[{"id":"` + strings.Repeat("x", 32<<20) + `"}]`, kind: shop.ErrMalformed},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
 			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				for k, v := range c.header {
 					w.Header()[k] = v
