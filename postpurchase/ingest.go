@@ -78,6 +78,12 @@ func stamp(u *carriers.Update, now time.Time) {
 // carrier's own id says that it is another parcel.
 func (s *Service) whose(r Reader, carrier string, u *carriers.Update) (*Parcel, error) {
 	p, err := r.LatestParcel(carrier, carriers.CleanNumber(u.TrackingNumber))
+	for i := 0; errors.Is(err, ErrNotFound) && i < len(u.Related); i++ {
+		// The carrier speaks of the consignment, and the shop follows its one piece.
+		if n := u.Related[i]; n.Relation == shipment.RelatedChild && u.PieceCount <= 1 {
+			p, err = r.LatestParcel(carrier, carriers.CleanNumber(n.TrackingNumber))
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -152,6 +152,10 @@ func (s *Service) doReconcile(ctx context.Context) error {
 	}
 	began := s.now()
 	for o, err := range shop.All(ctx, s.cfg.Shop, shop.Query{ModifiedSince: since.Add(-overlap)}) {
+		if err != nil && o.ID != "" {
+			s.log.ErrorContext(ctx, "order of the shop is not understood", "order", o.ID, "err", err)
+			continue
+		}
 		if err != nil {
 			if ctx.Err() == nil && shop.Temporary(err) {
 				s.log.WarnContext(ctx, "shop could not be read and will be asked again", "err", err)
