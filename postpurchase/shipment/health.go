@@ -75,12 +75,14 @@ func (s *Shipment) HealthAt(now time.Time, r HealthRules) HealthReport {
 		if h.Against == "" {
 			return h
 		}
-		// On time is when somebody was at the door in time, not when the customer was.
-		at := s.FirstAttemptAt
-		if at.IsZero() {
-			at = s.DeliveredAt
+		came := s.offered(r.Zone)
+		switch {
+		case came.IsZero() && !s.heard().IsZero() && !s.heard().After(due):
+			came = s.heard() // it happened before we heard of it
+		case came.IsZero():
+			return h
 		}
-		if came := at.In(r.Zone); came.After(due) {
+		if came.After(due) {
 			h.Health, h.Late, h.Since, h.Why = HealthLate, true, due, "it was delivered after "+h.says()
 		} else {
 			h.Health, h.Why = HealthOnTime, "it was delivered within "+h.says()
@@ -91,12 +93,17 @@ func (s *Shipment) HealthAt(now time.Time, r HealthRules) HealthReport {
 		return h
 	}
 
-	if h.Against != "" {
+	came := s.offered(r.Zone)
+	inTime := !came.IsZero() && !came.After(due)
+	switch {
+	case h.Against == "":
+	case inTime:
+		// The promise was kept, though the customer could not take it.
+		h.Health, h.Why = HealthOnTime, "it was offered to the customer within "+h.says()
+	default:
 		h.Health, h.Why = HealthOnTime, "it is within "+h.says()
-		if eta, ok := s.ETA(); ok && h.Against != "" {
-			if end := eta.Window.End(r.Zone); end.After(due) {
-				h.AtRisk, h.Health, h.Since, h.Why = true, HealthAtRisk, eta.First, "the carrier's estimate is later than "+h.says()
-			}
+		if eta, ok := s.ETA(); ok && eta.Window.End(r.Zone).After(due) {
+			h.AtRisk, h.Health, h.Since, h.Why = true, HealthAtRisk, eta.First, "the carrier's estimate is later than "+h.says()
 		}
 		if now.After(due) {
 			h.Late, h.Health, h.Since, h.Why = true, HealthLate, due, h.says()+" has passed"
@@ -104,7 +111,7 @@ func (s *Shipment) HealthAt(now time.Time, r HealthRules) HealthReport {
 			h.next(due)
 		}
 	}
-	if !h.Late && !h.AtRisk && s.Detail == DetailDelayed {
+	if !h.Late && !h.AtRisk && !inTime && s.Detail == DetailDelayed {
 		h.AtRisk, h.Health, h.Why = true, HealthAtRisk, "the carrier reports a delay"
 	}
 
@@ -133,6 +140,29 @@ func (s *Shipment) HealthAt(now time.Time, r HealthRules) HealthReport {
 		h.next(silent)
 	}
 	return h
+}
+
+// offered is when the customer could first have had the parcel: somebody came to the
+// door, or it lay at a pickup point. On time is when that is, not when the customer
+// found the time. It is the zero time where that is not known.
+func (s *Shipment) offered(loc *time.Location) time.Time {
+	first := s.FirstAttemptAt.In(loc)
+	for i := len(s.History) - 1; i >= 0 && s.History[i].Journey == s.Journey; i-- {
+		if t := &s.History[i]; t.Status == AvailableForPickup && !t.At.IsZero() {
+			if at := t.At.In(loc); first.IsZero() || at.Before(first) {
+				first = at
+			}
+		}
+	}
+	return first
+}
+
+// heard is when we heard of the status.
+func (s *Shipment) heard() time.Time {
+	if len(s.History) == 0 {
+		return time.Time{}
+	}
+	return s.History[len(s.History)-1].Seen
 }
 
 func (h *HealthReport) says() string {

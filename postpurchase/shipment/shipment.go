@@ -20,10 +20,10 @@ type Shipment struct {
 	Detail   Detail   `json:"detail,omitempty"`
 	Reason   Reason   `json:"reason,omitempty"`
 	ActionBy ActionBy `json:"action_by,omitempty"`
-	StatusAt Time     `json:"status_at,omitzero"` // of the event that made the status what it is
+	StatusAt Time     `json:"status_at,omitzero"` // of the event that made the status what it is; zero if its time can not be
 
 	Homeward bool         `json:"homeward,omitempty"` // the parcel has turned round; its next delivery is the sender's
-	Attempts int          `json:"attempts,omitempty"` // failed deliveries, one a day at the most
+	Attempts int          `json:"attempts,omitempty"` // failed deliveries of this journey, one a day at the most
 	Journey  int          `json:"journey,omitempty"`  // how often the carrier has used the number again since we follow it
 	History  []Transition `json:"history,omitempty"`  // every status it had, in order
 
@@ -36,7 +36,7 @@ type Shipment struct {
 
 	// NotBefore is the earliest moment at which an event can belong to this parcel.
 	// Earlier ones are of an earlier use of the number: they are kept and set aside.
-	// The zero value means that there was none.
+	// The zero value means that there was none. Set it before the first Apply.
 	NotBefore time.Time `json:"not_before,omitzero"`
 
 	Estimates   []Estimate   `json:"estimates,omitempty"` // in the order in which we first heard them
@@ -55,7 +55,7 @@ type Transition struct {
 	Status  Status    `json:"status"`
 	Detail  Detail    `json:"detail,omitempty"`
 	Reason  Reason    `json:"reason,omitempty"`
-	At      Time      `json:"at,omitzero"`
+	At      Time      `json:"at,omitzero"`   // zero if the carrier gave no time, or one that can not be
 	Seen    time.Time `json:"seen,omitzero"` // when we heard of it
 	Journey int       `json:"journey,omitempty"`
 }
@@ -66,7 +66,7 @@ type ChangeKind string
 // The kinds of change.
 const (
 	// ChangeStatus is a status the parcel had not had at that time before; see Current.
-	ChangeStatus ChangeKind = "status"
+	ChangeStatus ChangeKind = "status" // also a second failed attempt, with From equal to To
 	// ChangeDetail is a new detail or reason of the same status.
 	ChangeDetail ChangeKind = "detail"
 	// ChangeEstimate is another window in which the parcel is to arrive.
@@ -92,7 +92,8 @@ type Change struct {
 	// the customer.
 	Current bool
 
-	// Correction says that the carrier took something back: From was never true.
+	// Correction says that the carrier took something back: From was never true. A scan
+	// that is told late and overtakes From is none.
 	Correction bool
 
 	// Occurrence counts how often the parcel has come to this status on this journey,
@@ -106,8 +107,9 @@ type Change struct {
 // Apply adds news to a parcel and returns what was not known before, in the order in
 // which it happened. It is a fold over the set of events: in whatever order, batches
 // and repetitions the same events come, the shipment is the same in the end, and news
-// that is known returns nothing. Facts beside the events replace what they replace;
-// empty ones replace nothing.
+// that is known returns nothing. Facts beside the events replace what they replace,
+// field by field; empty ones replace nothing. A status whose time a carrier mends is
+// not news of a status: it returns a ChangeEvents. u is not kept and not changed.
 func (s *Shipment) Apply(u Update) []Change {
 	before := outcome{s.Status, s.Detail, s.Reason, s.Journey}
 	old, fresh := s.History, false
