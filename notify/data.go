@@ -104,7 +104,7 @@ type Parcel struct {
 	Reason     string
 	StatusText string // the carrier's own words; shown only beside ours
 
-	ETA         Window
+	ETA         Window    // an estimate that has passed is not shown
 	PromisedBy  time.Time // the end of the day or window that was promised
 	ShippedAt   time.Time
 	DeliveredAt time.Time
@@ -155,6 +155,14 @@ func (d Data) Others() []Parcel {
 		}
 	}
 	return out
+}
+
+// TrackURL is where to follow what the message is about: the one parcel, or the order.
+func (d Data) TrackURL() string {
+	if d.Parcel == nil || len(d.Merged) > 0 {
+		return d.Order.URL
+	}
+	return d.Parcel.TrackURL
 }
 
 // ErrMissingData says that a message was not rendered because it would have had a hole.
@@ -284,6 +292,36 @@ func (p Parcel) clean(orderURL string) Parcel {
 	}
 	p.Lines = cleanLines(p.Lines)
 	return p
+}
+
+// dropPast takes out estimates that have passed: a customer whose parcel is late must not
+// read that it is expected yesterday. It is called on a cleaned copy.
+func (d *Data) dropPast() {
+	past := func(w Window) bool {
+		end := w.To
+		if end.IsZero() {
+			end = w.From
+		}
+		if w.DayOnly || w.To.IsZero() {
+			return daysBetween(d.Now.In(end.Location()), end) < 0
+		}
+		return end.Before(d.Now)
+	}
+	drop := func(w *Window) {
+		if w.Known() && past(*w) {
+			*w = Window{}
+		}
+	}
+	drop(&d.Order.Promise)
+	if d.Parcel != nil {
+		drop(&d.Parcel.ETA)
+	}
+	for i := range d.Merged {
+		drop(&d.Merged[i].ETA)
+	}
+	for i := range d.Parcels {
+		drop(&d.Parcels[i].ETA)
+	}
 }
 
 func cleanLines(in []Line) []Line {

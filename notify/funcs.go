@@ -86,6 +86,7 @@ func (e *env) funcs() map[string]any {
 		"date":        e.date,
 		"time":        e.time,
 		"day":         e.day,
+		"arrived":     e.arrived,
 		"dateRange":   e.dateRange,
 		"windowDay":   e.windowDay,
 		"windowClock": e.windowClock,
@@ -187,6 +188,14 @@ func (e *env) relative(local time.Time) (string, error) {
 		return e.t("day.tomorrow", "date", s)
 	}
 	return s, nil
+}
+
+// arrived writes the day a parcel was delivered, like day.
+func (e *env) arrived(p Parcel) (string, error) {
+	if p.DayOnly {
+		return e.relative(p.DeliveredAt)
+	}
+	return e.day(p.DeliveredAt)
 }
 
 // ends are the window's bounds as they are shown: a day without hours is the day it

@@ -86,7 +86,7 @@ func TestDates(t *testing.T) {
 		{"en", berlin, "2026-12-30T23:30:00Z", notify.Window{From: at("2026-12-31T13:00:00Z"), To: at("2026-12-31T15:30:00Z")}, "tomorrow, Thursday, December 31 | 12:30 AM | tomorrow, Thursday, December 31, 2–4:30 PM"},
 		{"en", berlin, "2026-12-30T08:00:00Z", notify.Window{From: at("2026-12-31T10:00:00Z"), To: at("2026-12-31T12:00:00Z")}, "today, Wednesday, December 30 | 9 AM | tomorrow, Thursday, December 31, 11 AM–1 PM"},
 		{"en", berlin, "2026-12-31T23:00:00Z", notify.Window{}, "Friday, January 1, 2027 | 12 AM | "},
-		{"en", tokyo, "2026-12-30T15:00:00Z", notify.Window{To: at("2026-12-30T11:00:00Z")}, "tomorrow, Thursday, December 31 | 12 AM | today, Wednesday, December 30, by 8 PM"},
+		{"en", tokyo, "2026-12-30T15:00:00Z", notify.Window{To: at("2026-12-30T14:00:00Z")}, "tomorrow, Thursday, December 31 | 12 AM | today, Wednesday, December 30, by 11 PM"},
 		{"en-GB", berlin, "2026-12-30T08:05:00Z", notify.Window{From: at("2026-12-31T13:00:00Z")}, "today, Wednesday 30 December | 09:05 | tomorrow, Thursday 31 December, from 14:00"},
 		{"de", berlin, "2026-12-29T08:00:00Z", notify.Window{From: at("2027-03-02T13:00:00Z"), To: at("2027-03-02T15:00:00Z")}, "gestern, Dienstag, 29. Dezember | 09:00 Uhr | Dienstag, 2. März 2027, 14:00–16:00 Uhr"},
 		{"de-AT", berlin, "2027-01-05T08:00:00Z", notify.Window{From: at("2027-01-05T13:00:00Z"), To: at("2027-01-07T15:00:00Z")}, "Dienstag, 5. Jänner 2027 | 09:00 Uhr | Dienstag, 5. Jänner 2027 bis Donnerstag, 7. Jänner 2027"},
@@ -216,6 +216,62 @@ func TestHostileData(t *testing.T) {
 	}
 }
 
+// Several parcels in one message: each one's own place, day and contents, each once.
+func TestMergedDelivery(t *testing.T) {
+	tmpl := load(t, notify.Options{})
+	d := notify.Sample(notify.Delivered)
+	second := d.Parcels[1]
+	second.DeliveredAt, second.DayOnly, second.Detail, second.Place = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC), true, "safe_place", "Garage"
+	d.Zone = time.FixedZone("UTC-5", -5*3600) // a day without hours is the same day here
+	d.Merged, d.Parcels = []notify.Parcel{second}, []notify.Parcel{*d.Parcel, second}
+	c, err := tmpl.Render(notify.Delivered, "en", d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Your 2 parcels have been delivered", "A neighbour has", "Schmidt", "safe place", "Garage", "Monday, November\u00a023", "Beeswax candle", "Linen duvet cover",
+		d.Parcel.TrackingNumber, d.Order.URL,
+	} {
+		if n := strings.Count(c.Text, want); n != 1 {
+			t.Errorf("%q is in the text part %d times:\n%s", want, n, c.Text)
+		}
+		if !strings.Contains(html.UnescapeString(c.HTML), want) {
+			t.Errorf("%q is not in the HTML", want)
+		}
+	}
+	if strings.Contains(c.Text, "other parcel") {
+		t.Errorf("a parcel is listed among the others too:\n%s", c.Text)
+	}
+}
+
+func TestPastEstimatesAreNotShown(t *testing.T) {
+	tmpl := load(t, notify.Options{})
+	d := notify.Sample(notify.Delayed)
+	now := d.Now
+	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
+	for _, tt := range []struct {
+		eta   notify.Window
+		shown bool
+	}{
+		{notify.Window{From: now.Add(-2 * time.Hour), To: now.Add(-time.Minute)}, false},
+		{notify.Window{From: now.Add(-2 * time.Hour), To: now.Add(time.Minute)}, true},
+		{notify.Window{To: midnight, DayOnly: true}, true}, // today
+		{notify.Window{To: midnight.Add(-time.Hour), DayOnly: true}, false},
+		{notify.Window{From: now.Add(-time.Hour)}, true},
+		{notify.Window{From: now.AddDate(0, 0, -1)}, false},
+		{notify.Window{}, false},
+	} {
+		d.Parcel.ETA, d.Parcels = tt.eta, nil
+		c, err := tmpl.Render(notify.Delayed, "en", d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(c.Text, "Expected delivery"); got != tt.shown || strings.Contains(c.Text, "not given a new date") == tt.shown {
+			t.Errorf("%v: shown %v, want %v\n%s", tt.eta, got, tt.shown, c.Text)
+		}
+	}
+}
+
 func TestRenderLeavesItsDataAlone(t *testing.T) {
 	tmpl := load(t, notify.Options{})
 	d := notify.Sample(notify.ReadyForPickup)
@@ -336,6 +392,43 @@ func TestTheme(t *testing.T) {
 			t.Errorf("%+v was accepted", theme)
 		}
 	}
+}
+
+// Whatever a customer, a carrier or a product catalogue writes, the mail is a good mail.
+func FuzzRender(f *testing.F) {
+	tmpl := load(f, notify.Options{})
+	f.Add("Ann\r\nBcc: x", "\u202etitle", "https://shop.example/a b", "in_transit")
+	f.Add("{{.}}", "</script>", "javascript:x", "\x00")
+	f.Add("ZgotmplZ", "%!d(MISSING)", "https://a@b", "<no value>")
+	f.Add("–=", "=?utf-8?q?x?=", "HTTPS://SHOP.example/?a=b&c=\"", "delivered")
+	f.Fuzz(func(t *testing.T, name, title, link, word string) {
+		for _, kind := range []notify.Kind{notify.OrderConfirmed, notify.Delivered, notify.ReadyForPickup} {
+			d := notify.Sample(kind)
+			d.Customer.Name, d.Shop.LogoURL, d.Shop.SupportEmail, d.Shop.SupportPhone, d.PreferencesURL = name, link, link, word, link
+			d.Order.Lines[0] = notify.Line{Title: "t" + title, Options: name, Quantity: 1, ImageURL: link}
+			d.Order.ShipTo.City = word
+			if d.Parcel != nil {
+				d.Parcel.Carrier, d.Parcel.TrackURL, d.Parcel.Status, d.Parcel.Reason, d.Parcel.Detail, d.Parcel.Place = "c"+name, link, word, word, word, title
+			}
+			c, err := tmpl.Render(kind, word, d)
+			if err != nil {
+				if strings.Contains(name+title+link+word, "ZgotmplZ") && errors.Is(err, notify.ErrUnsafe) {
+					return // it cannot be told from the real thing, so it is refused
+				}
+				t.Fatal(err)
+			}
+			for _, problem := range notify.Lint(c) {
+				if !strings.Contains(problem, "has a hole") { // a name may well be "%!"
+					t.Errorf("%s: %s", kind, problem)
+				}
+			}
+			for _, r := range c.Subject + c.Preheader + c.Text {
+				if r < ' ' && r != '\n' || r == 0x7f || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 {
+					t.Errorf("%s: a control character %U", kind, r)
+				}
+			}
+		}
+	})
 }
 
 func BenchmarkRender(b *testing.B) {

@@ -398,6 +398,7 @@ func (t *Templates) Render(kind Kind, locale string, data Data) (Content, error)
 			data.Merged[i].Status = statusFor(kind, data.Merged[i].Status)
 		}
 	}
+	data.dropPast()
 	in, err := k.instance()
 	if err != nil {
 		return Content{}, fmt.Errorf("notify: %s: %w", kind, err)

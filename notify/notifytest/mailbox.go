@@ -496,7 +496,7 @@ var pageFuncs = template.FuncMap{
 var listPage = template.Must(template.New("list").Funcs(pageFuncs).Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta http-equiv="refresh" content="10">
 <title>Mailbox</title><style>{{style}}</style></head><body><main>
-<h1>Mailbox</h1><p class="soft">{{len .}} mails, newest first. Nothing here was delivered to anybody.</p>
+<h1>Mailbox</h1><p class="soft">{{len .}} {{if eq (len .) 1}}mail{{else}}mails{{end}}, newest first. Nothing here was delivered to anybody.</p>
 <ul>{{range .}}<li><a href="mails/{{.ID}}"><b>{{if .Subject}}{{.Subject}}{{else}}(no subject){{end}}</b><span class="soft">to {{join .To}} · {{when .ReceivedAt}}</span></a></li>
 {{else}}<li><a href="">No mail has arrived yet. This page looks again every ten seconds.</a></li>{{end}}</ul>
 </main></body></html>
