@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -156,7 +157,11 @@ func (s *Set) Track(ctx context.Context, carrier string, queries []Query) []Resu
 			default:
 				r.Updates = got[i].Updates
 				for j := range r.Updates {
-					checkUpdate(&r.Updates[j])
+					u := &r.Updates[j]
+					if u.TrackingNumber = CleanNumber(u.TrackingNumber); u.TrackingNumber == "" {
+						u.TrackingNumber = clean[i].Number // some carriers do not repeat it
+					}
+					checkUpdate(u)
 				}
 			}
 		}
@@ -234,40 +239,71 @@ func (s *Set) Subscribe(ctx context.Context, carrier string, queries []Query) ([
 
 const (
 	maxEvents = 4096 // in one update; real histories have tens
+	maxList   = 256  // of any other list
 	maxText   = 1000 // bytes of any one text; carriers' sentences have hundreds
+	maxURL    = 2048
 )
 
 // checkUpdate cuts what a hostile or broken carrier could send without end, and makes
-// every text valid UTF-8 without control characters.
+// every text valid UTF-8 without control characters. What is no web address is no URL,
+// and a related number that is none is dropped.
 func checkUpdate(u *Update) {
-	if len(u.Events) > maxEvents {
-		u.Events = u.Events[:maxEvents]
-	}
+	u.Events = u.Events[:min(len(u.Events), maxEvents)]
+	u.Estimates = u.Estimates[:min(len(u.Estimates), maxList)]
+	u.Related = u.Related[:min(len(u.Related), maxList)]
+	cleanTexts(&u.Service, &u.PieceID)
+	cleanPlace(&u.Origin)
+	cleanPlace(&u.Destination)
 	for i := range u.Events {
 		e := &u.Events[i]
-		for _, s := range []*string{&e.Text, &e.Code, &e.Kind, &e.Piece, &e.Retracts, &e.Place.Name, &e.Place.City, &e.Place.Region, &e.Place.PostalCode, &e.Place.Country} {
-			*s = cleanText(*s)
-		}
-		if e.Status != "" && !e.Status.Known() {
-			e.Status = shipment.Status(cleanText(string(e.Status)))
-		}
+		cleanTexts(&e.Text, &e.Code, &e.Kind, &e.Piece, &e.Retracts, &e.Source,
+			(*string)(&e.Status), (*string)(&e.Detail), (*string)(&e.Reason), (*string)(&e.ActionBy), (*string)(&e.Class))
+		cleanPlace(&e.Place)
 	}
-	for _, s := range []*string{&u.Service, &u.PieceID} {
-		*s = cleanText(*s)
+	for i := range u.Estimates {
+		cleanTexts((*string)(&u.Estimates[i].Source))
 	}
-	if len(u.Related) > 256 {
-		u.Related = u.Related[:256]
+	u.Related = slices.DeleteFunc(u.Related, func(r shipment.Related) bool { return CleanNumber(r.TrackingNumber) == "" })
+	for i := range u.Related {
+		r := &u.Related[i]
+		r.TrackingNumber = CleanNumber(r.TrackingNumber)
+		cleanTexts(&r.Carrier, &r.Kind, (*string)(&r.Relation))
 	}
 	if p := u.PickupPoint; p != nil {
-		for _, s := range []*string{&p.ID, &p.Name, &p.Street, &p.Comment, &p.Place.City, &p.Place.Name, &p.Place.Region, &p.Place.PostalCode, &p.Place.Country} {
-			*s = cleanText(*s)
+		p.Hours = p.Hours[:min(len(p.Hours), maxList)]
+		for i := range p.Hours {
+			cleanTexts(&p.Hours[i])
 		}
+		cleanTexts(&p.ID, &p.Name, &p.Street, &p.Comment)
+		cleanPlace(&p.Place)
 	}
 	if p := u.Proof; p != nil {
-		for _, s := range []*string{&p.SignedBy, &p.LeftAt} {
-			*s = cleanText(*s)
+		cleanTexts(&p.SignedBy, &p.LeftAt)
+		for _, link := range []*string{&p.SignatureURL, &p.PhotoURL, &p.DocumentURL} {
+			if *link != "" && !webAddress(*link) {
+				*link = ""
+			}
 		}
 	}
+}
+
+func cleanPlace(p *shipment.Place) {
+	cleanTexts(&p.Name, &p.City, &p.Region, &p.PostalCode, &p.Country)
+}
+
+func cleanTexts(texts ...*string) {
+	for _, s := range texts {
+		*s = cleanText(*s)
+	}
+}
+
+// webAddress reports whether s is an absolute http or https URL: a page may link it.
+func webAddress(s string) bool {
+	if len(s) > maxURL || !utf8.ValidString(s) {
+		return false
+	}
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
 }
 
 func cleanText(s string) string {
