@@ -247,6 +247,13 @@ func query(p *Parcel) carriers.Query {
 
 // answered takes a carrier's answer about p, or the lack of one. The caller puts p.
 func (s *Service) answered(tx Tx, p *Parcel, r *carriers.Result, now time.Time) error {
+	var detail *carriers.Error
+	if errors.Is(r.Err, carriers.ErrRateLimited) && errors.As(r.Err, &detail) && detail.HTTPStatus == 0 {
+		// We did not ask: our own budget was used up meanwhile, by another process or a
+		// subscription. That says nothing about the carrier.
+		p.PollAt = now.Add(max(detail.RetryAfter, time.Second))
+		return nil
+	}
 	p.AskedAt = now
 	if r.Err != nil && !errors.Is(r.Err, carriers.ErrNotFound) {
 		p.Failures++
@@ -361,7 +368,7 @@ func (s *Service) doSubscribe(ctx context.Context, raw json.RawMessage) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if failed != nil {
+	if failed != nil && !errors.Is(failed, carriers.ErrUnsupported) {
 		s.log.WarnContext(ctx, "carrier took no subscription", "carrier", args.Carrier, "err", failed)
 	}
 	now := s.now()
@@ -373,6 +380,8 @@ func (s *Service) doSubscribe(ctx context.Context, raw json.RawMessage) error {
 			}
 			switch {
 			case p.Tracking != shipment.TrackingActive:
+				p.RenewAt = time.Time{}
+			case errors.Is(failed, carriers.ErrUnsupported): // this account has no pushes
 				p.RenewAt = time.Time{}
 			case failed != nil:
 				p.RenewAt = now.Add(max(time.Hour, carriers.RetryAfter(failed)))

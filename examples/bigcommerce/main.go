@@ -47,7 +47,6 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
-	ctx, cancel := context.WithCancel(ctx)
 	flags := flag.NewFlagSet("bigcommerce", flag.ContinueOnError)
 	addr := flags.String("addr", "localhost:8080", "where the tracking page and the webhooks are served")
 	url := flags.String("url", "", "where that is from outside; default http://<addr>")
@@ -77,11 +76,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		if err != nil {
 			return err
 		}
-		defer demo.Wait()
+		defer demo.Close()
 		settings, now = demo.Getenv, demo.Clock()
 		fmt.Fprintf(out, "mailbox        %s/mail/\n", demo.URL())
 	}
-	defer cancel()
 
 	store, err1 := bigcommerce.New(bigcommerce.Config{
 		BaseURL: settings("BIGCOMMERCE_URL"), StoreHash: settings("BIGCOMMERCE_STORE_HASH"),

@@ -16,14 +16,27 @@ import (
 	"github.com/doorstep-go/doorstep/postpurchase/shop/bigcommerce/bigcommercetest"
 )
 
-// dawn is when a new world begins: a Monday at eight in the morning in Berlin.
-var dawn = time.Date(2026, 3, 2, 7, 0, 0, 0, time.UTC)
+// dawn is when a new world begins: a Monday at six in the morning in Berlin.
+var dawn = time.Date(2026, 3, 2, 5, 0, 0, 0, time.UTC)
 
 // often is how often somebody orders.
 const often = 5 * time.Hour
 
-// warehouse is where parcels are made ready, and how long that takes.
+// packing is how long it takes to make a parcel ready.
 const packing = 2 * time.Hour
+
+// morning is the next nine o'clock in a warehouse, when the carrier's van comes.
+func morning(after time.Time, town string) time.Time {
+	hour := 8 // UTC: nine in Cologne
+	if towns[town].Country == "US" {
+		hour = 14 // nine in Louisville
+	}
+	at := time.Date(after.Year(), after.Month(), after.Day(), hour, 0, 0, 0, time.UTC)
+	if at.Before(after) {
+		at = at.AddDate(0, 0, 1)
+	}
+	return at
+}
 
 // parcel is a parcel on its way. Its journey follows from the story's name.
 type parcel struct {
@@ -187,7 +200,7 @@ func (w *World) order(n int, now time.Time) {
 			item = -1
 		}
 		w.saved.Plans = append(w.saved.Plans, plan{
-			At: now.Add(packing + time.Duration(i)*3*time.Hour), OrderID: id, Item: item,
+			At: morning(now.Add(packing), c.town).Add(time.Duration(i) * 3 * time.Hour), OrderID: id, Item: item,
 			Carrier: p.carrier, Story: p.story, To: c.town, Serial: n*10 + i,
 		})
 	}

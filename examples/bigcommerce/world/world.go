@@ -47,6 +47,7 @@ type World struct {
 	url     string
 	env     map[string]string
 
+	stop context.CancelFunc
 	done sync.WaitGroup
 
 	mu    sync.Mutex
@@ -75,8 +76,8 @@ const (
 	dhlPush      = "demo-dhl-push-token"
 )
 
-// Start begins a world, or goes on with the one in opts.Dir. It runs until ctx ends;
-// call Wait then.
+// Start begins a world, or goes on with the one in opts.Dir. It runs until ctx ends or
+// it is closed.
 func Start(ctx context.Context, opts Options) (*World, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -132,6 +133,7 @@ func Start(ctx context.Context, opts Options) (*World, error) {
 		"SMTP_HOST": "127.0.0.1", "SMTP_PORT": strconv.Itoa(w.mailbox.Port()), "SMTP_TLS": "none",
 	}
 
+	ctx, w.stop = context.WithCancel(ctx)
 	w.goes(func() { _ = w.server.Serve(listener) })
 	w.goes(func() { _ = w.mailbox.Serve() })
 	w.goes(func() { _ = w.store.Run(ctx) })
@@ -151,8 +153,11 @@ func (w *World) goes(f func()) {
 	}()
 }
 
-// Wait returns when the world has ended and is saved.
-func (w *World) Wait() { w.done.Wait() }
+// Close ends the world and returns when it is saved.
+func (w *World) Close() {
+	w.stop()
+	w.done.Wait()
+}
 
 // Clock is the world's time.
 func (w *World) Clock() clock.Clock { return w.clock }
