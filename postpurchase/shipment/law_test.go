@@ -110,9 +110,41 @@ func (d *dice) event() shipment.Event {
 func (d *dice) events() []shipment.Event {
 	var events []shipment.Event
 	for len(d.b) > 0 && len(events) < 24 {
+		if len(events) > 0 && d.of(3) == 1 {
+			events = append(events, d.twin(pick(d, events...)))
+			continue
+		}
 		events = append(events, d.event())
 	}
 	return events
+}
+
+// twin is e as another answer tells it.
+func (d *dice) twin(e shipment.Event) shipment.Event {
+	wall := shipment.Local(e.Time.Wall())
+	switch d.of(10) {
+	case 0:
+		e.Time = wall
+	case 1:
+		e.Time = wall.InferZone(pick(d, newYork, berlin))
+	case 2:
+		e.Time = wall.WithOffset(pick(d, offsets...))
+	case 3:
+		e.Sequence = d.of(4)
+	case 4:
+		e.Seen = moments[d.of(len(moments)-1)]
+	case 5:
+		e.Text, e.Source = pick(d, "Unterwegs", "On its way", ""), pick(d, "", "agent")
+	case 6:
+		e.Status, e.Detail = pick(d, words...), pick(d, "", shipment.DetailSigned)
+	case 7:
+		e.Place.City, e.Place.Region = pick(d, "", " ", "cologne", "Cologne"), pick(d, "", "NW")
+	case 8:
+		e.Class, e.Retracts = pick(d, shipment.ClassStatus, shipment.ClassInformational, shipment.ClassRetraction), pick(d, "", "A")
+	case 9:
+		e.Time = shipment.At(e.Time.In(time.UTC).Add(time.Duration(1+d.of(3)) * 90 * 24 * time.Hour)) // as much later
+	}
+	return e
 }
 
 func (d *dice) shipment() *shipment.Shipment {

@@ -89,7 +89,7 @@ func withOffset(events []Event) []Time {
 }
 
 // borrow is the offset of the time in known whose wall clock is nearest; of two as
-// near, the smaller.
+// near, the earlier.
 func borrow(known []Time, wall int64) int32 {
 	from := func(wall int64) int {
 		i, _ := slices.BinarySearchFunc(known, wall, func(t Time, wall int64) int { return cmp.Compare(t.wall, wall) })
@@ -106,8 +106,7 @@ func borrow(known []Time, wall int64) int32 {
 	if after == len(known) {
 		return known[before].offset
 	}
-	b, a := wall-known[before].wall, known[after].wall-wall
-	if b < a || b == a && known[before].offset < known[after].offset {
+	if wall-known[before].wall <= known[after].wall-wall {
 		return known[before].offset
 	}
 	return known[after].offset

@@ -247,6 +247,11 @@ func TestStories(t *testing.T) {
 			changes: []string{"delivered", "+events", "+events", "in_transit"},
 			status:  shipment.InTransit, history: "delivered in_transit",
 		}, {
+			name:    "the first scan of the number's next life is taken back",
+			news:    [][]string{{"2025-02-03T17:00:00-05:00 delivered code=FS"}, {"2026-03-01T10:00:00-05:00 in_transit code=XX", "2026-03-01T11:00:00-05:00 unknown class=retraction code=CA retracts=XX"}, {picked}},
+			changes: []string{"delivered", "+events", "in_transit"},
+			status:  shipment.InTransit, history: "delivered in_transit",
+		}, {
 			name:    "the earlier life is told late: today's delivery is no news",
 			news:    [][]string{{picked, handed}, {"2025-02-03T17:00:00-05:00 delivered code=FS"}},
 			changes: []string{"(in_transit) delivered", "(delivered)"},
