@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"hash/fnv"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -279,6 +280,9 @@ func (s *Service) answered(tx Tx, p *Parcel, r *carriers.Result, now time.Time) 
 			if err := s.learn(tx, p, u.Update, now); err != nil {
 				return err
 			}
+			if err := s.followPieces(tx, p, u, r.Updates, now); err != nil {
+				return err
+			}
 		}
 	}
 	// Not found is no news: early in a parcel's life it means "not yet", late in it that
@@ -289,6 +293,54 @@ func (s *Service) answered(tx Tx, p *Parcel, r *carriers.Result, now time.Time) 
 		}
 	} else {
 		p.PollAt, p.CheckAt, p.RenewAt = time.Time{}, time.Time{}, time.Time{}
+	}
+	return nil
+}
+
+// maxPieces is how many parcels may turn out to be behind one number of the shop's.
+const maxPieces = 50
+
+// followPieces follows the other pieces of a consignment of which the shop knows one
+// number: the order has not arrived before all of them have.
+func (s *Service) followPieces(tx Tx, p *Parcel, u *carriers.Update, all []carriers.Update, now time.Time) error {
+	for i := range all {
+		piece := &all[i]
+		if piece == u || i >= maxPieces || !slices.ContainsFunc(u.Related, func(r shipment.Related) bool {
+			return r.Relation == shipment.RelatedChild && r.TrackingNumber == piece.TrackingNumber
+		}) {
+			continue
+		}
+		ref := shipment.Ref{Carrier: p.Shipment.Ref.Carrier, TrackingNumber: carriers.CleanNumber(piece.TrackingNumber), Epoch: p.Shipment.Ref.Epoch}
+		if _, err := tx.LatestParcel(ref.Carrier, ref.TrackingNumber); !errors.Is(err, ErrNotFound) {
+			if err != nil {
+				return err
+			}
+			continue // it asks for itself
+		}
+		q := &Parcel{
+			Shipment: shipment.Shipment{Ref: ref, Status: shipment.Pending, NotBefore: p.Shipment.NotBefore},
+			PieceID:  piece.PieceID, PostalCode: p.PostalCode, Country: p.Country, ShippedAt: p.ShippedAt, Promise: p.Promise, Zone: p.Zone,
+			Followed: now, Tracking: shipment.TrackingActive, AskedAt: now, AnsweredAt: now,
+		}
+		for _, o := range p.Orders {
+			q.Orders = append(q.Orders, ParcelOrder{OrderID: o.OrderID})
+		}
+		if s.set.CanSubscribe(ref.Carrier) {
+			q.RenewAt = now
+		}
+		// The messages about it need to find it.
+		if err := tx.PutParcel(q); err != nil {
+			return err
+		}
+		if err := s.learn(tx, q, piece.Update, now); err != nil {
+			return err
+		}
+		if q.PollAt.IsZero() && q.Tracking == shipment.TrackingActive {
+			q.PollAt = now.Add(s.cfg.Pace(q, now))
+		}
+		if err := tx.PutParcel(q); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -394,3 +394,54 @@ func TestFindOrder(t *testing.T) {
 		t.Errorf("the answers differ: %v and %v", wrongMail, noOrder)
 	}
 }
+
+// pieces is a carrier that knows a consignment of two parcels under one number.
+type pieces struct{ answer []carriers.Update }
+
+func (pieces) Code() string            { return "pieces" }
+func (pieces) Limits() carriers.Limits { return carriers.Limits{Batch: 10} }
+func (p *pieces) Track(_ context.Context, queries []carriers.Query) ([]carriers.Result, error) {
+	results := make([]carriers.Result, len(queries))
+	for i, q := range queries {
+		for _, u := range p.answer {
+			if u.TrackingNumber == q.Number {
+				results[i].Updates = append([]carriers.Update{u}, results[i].Updates...)
+			} else {
+				results[i].Updates = append(results[i].Updates, u)
+			}
+		}
+	}
+	return results, nil
+}
+
+func TestOrderHasNotArrivedBeforeAllPieces(t *testing.T) {
+	at := func(number string, child string, s shipment.Status) carriers.Update {
+		u := carriers.Update{TrackingNumber: number}
+		u.PieceCount = 2
+		u.Events = []shipment.Event{{Time: shipment.At(monday.Add(-time.Hour)), Status: s, Code: string(s)}}
+		if child != "" {
+			u.Related = []shipment.Related{{TrackingNumber: child, Relation: shipment.RelatedChild}}
+		}
+		return u
+	}
+	carrier := &pieces{answer: []carriers.Update{at("LEAD", "SECOND", shipment.Delivered), at("SECOND", "", shipment.InTransit)}}
+	w := newShop(t, func(c *postpurchase.Config) { c.Carriers = []carriers.Adapter{carrier} })
+	o := anOrder("1", 1)
+	o.Parcels = []order.Parcel{{ID: "s1", Ref: shipment.Ref{Carrier: "pieces", TrackingNumber: "LEAD"}, Lines: []order.ParcelLine{{LineID: "a", Quantity: 1}}}}
+	if err := w.svc.PlaceOrder(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	w.live(time.Hour)
+	v, err := w.svc.Order(t.Context(), "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(v.Parcels) != 2 || v.Progress.Status != order.ProgressPartlyDelivered {
+		t.Fatalf("%d parcels, progress %s", len(v.Parcels), v.Progress.Status)
+	}
+	carrier.answer[1] = at("SECOND", "", shipment.Delivered)
+	w.live(24 * time.Hour)
+	if v, err = w.svc.Order(t.Context(), "1"); err != nil || v.Progress.Status != order.ProgressDelivered {
+		t.Errorf("progress %s, %v", v.Progress.Status, err)
+	}
+}

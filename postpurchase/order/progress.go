@@ -237,6 +237,11 @@ func boxesOf(o *Order, parcels []*shipment.Shipment) []box {
 				labels[i].backing, labels[j].isBack = j, true
 			case shipment.RelatedOutbound:
 				labels[j].backing, labels[i].isBack = i, true
+			case shipment.RelatedChild:
+				if len(labels[j].lines) == 0 {
+					// The shop knows one number for several pieces: nobody says what is in which.
+					labels[i].lines = nil
+				}
 			}
 		}
 	}
