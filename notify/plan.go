@@ -126,8 +126,8 @@ type Input struct {
 	// Zone is where the customer is. Nil means the zone of Now.
 	Zone *time.Location
 
-	// Elsewhere are the times of this customer's messages that are not in History, so
-	// that the daily cap holds over all orders.
+	// Elsewhere are the times of this customer's messages that are not in History, but
+	// for the urgent ones, so that the daily cap holds over all orders.
 	Elsewhere []time.Time
 }
 
@@ -147,8 +147,8 @@ type PlannerConfig struct {
 	// Quiet are the quiet hours. Defaults to 22:00 until 8:00.
 	Quiet *Quiet
 
-	// DailyCap is how many messages a customer gets on one of their days before a
-	// non-transactional message waits for the next. Negative means no cap. Defaults to 3.
+	// DailyCap is how many messages that are not urgent a customer gets on one of their
+	// days before a non-transactional message waits for the next. Negative means no cap. Defaults to 3.
 	DailyCap int
 
 	// Channels are the ways the shop has a [Sender] for. Defaults to Email.
@@ -570,7 +570,8 @@ func (s *planning) sameDay(t time.Time, except string) int {
 	for i := range s.msgs {
 		switch s.msgs[i].state {
 		case StatePending, StateSending, StateSent, StateUnknown:
-			if s.msgs[i].key != except && same(s.msgs[i].sendAt) {
+			// What cannot wait does not use up the room of what can.
+			if s.msgs[i].key != except && s.p.entries[s.msgs[i].kind].Urgency != Now && same(s.msgs[i].sendAt) {
 				count++
 			}
 		}

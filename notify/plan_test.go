@@ -420,7 +420,7 @@ func TestNewPlannerErrors(t *testing.T) {
 // events are late, doubled and shuffled, and pending messages are sent as they fall due.
 // The rules must hold for what reached the customer, whatever the order of arrival.
 func TestRandomStreams(t *testing.T) {
-	for seed := range uint64(1500) {
+	for seed := range uint64(800) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		p := planner(t, notify.PlannerConfig{})
 		start := noon.Add(time.Duration(r.IntN(24*60)) * time.Minute)
@@ -448,7 +448,10 @@ func TestRandomStreams(t *testing.T) {
 			}
 			for _, k := range kinds {
 				n := news(k, q, at)
-				happened[q+"/"+string(k)] = at
+				if k != notify.Delivered && r.IntN(6) == 0 {
+					n.OccurredAt = at.Add(12 * time.Hour) // a scanner whose clock is wrong
+				}
+				happened[q+"/"+string(k)] = n.OccurredAt
 				if old {
 					n.OccurredAt = at.AddDate(0, -2, 0)
 				}
@@ -467,6 +470,9 @@ func TestRandomStreams(t *testing.T) {
 		}
 		var mails []mail
 		known := map[string]time.Time{} // parcel → when we knew that it was delivered
+		// Planning and the check at send time each hold the rules by themselves; half of the
+		// orders do without the second.
+		recheck := seed%2 == 0
 		deliver := func(now time.Time) {
 			for {
 				due := -1
@@ -479,6 +485,11 @@ func TestRandomStreams(t *testing.T) {
 					return
 				}
 				h := &history[due]
+				if !recheck {
+					h.State = notify.StateSent
+					mails = append(mails, mail{*h, h.SendAt})
+					continue
+				}
 				d := p.Recheck(*h, notify.Input{Now: h.SendAt, History: history})
 				switch d.Action {
 				case notify.Send:
@@ -517,6 +528,14 @@ func TestRandomStreams(t *testing.T) {
 				if d.Rule == "" || d.Reason == "" {
 					t.Fatalf("seed %d: a decision without rule or reason (R8): %+v", seed, d)
 				}
+				for _, m := range mails {
+					for _, q := range m.Parcels {
+						if (d.Action == notify.Send || d.Action == notify.Merge) && slices.Contains(d.Parcels, q) && d.Kind != notify.Delivered &&
+							m.Kind != notify.Delayed && happened[q+"/"+string(d.Kind)].Before(happened[q+"/"+string(m.Kind)]) {
+							t.Fatalf("seed %d: %s of %s was planned after %s, which is newer (R4)", seed, d.Kind, q, m.Kind)
+						}
+					}
+				}
 			}
 			history = notify.Remember(history, first)
 			stream = stream[batch:]
@@ -546,7 +565,7 @@ func TestRandomStreams(t *testing.T) {
 				}
 				for _, q := range m.Parcels {
 					mine, theirs := happened[q+"/"+string(m.Kind)], happened[q+"/"+string(o.Kind)]
-					if slices.Contains(o.Parcels, q) && mine.Before(theirs) && o.Kind != notify.Delayed {
+					if recheck && slices.Contains(o.Parcels, q) && mine.Before(theirs) && o.Kind != notify.Delayed && m.Kind != notify.Delivered {
 						t.Fatalf("seed %d: %s after %s about %s, which is newer (R4)", seed, m.Kind, o.Kind, q)
 					}
 				}
