@@ -118,12 +118,12 @@ func (s *Shipment) follows(e *Event) (rested, ok bool) {
 	if e.Class == ClassRetraction || !e.Time.hasOffset || !e.plausible() || s.Status == "" || len(s.Events) >= maxEvents {
 		return false, false
 	}
-	first := int64(math.MinInt64)
+	first := int64(math.MinInt64) // earlier events are of another parcel
 	if !s.NotBefore.IsZero() {
 		first = s.NotBefore.Unix()
 	}
 	key := e.Time.key(0)
-	if key < first {
+	if n := len(s.Events); key < first || n > 0 && key <= s.Events[n-1].Time.key(0) {
 		return false, false
 	}
 	for i := range s.Events {
@@ -137,9 +137,6 @@ func (s *Shipment) follows(e *Event) (rested, ok bool) {
 	for i := len(s.Events) - 1; i >= 0; i-- {
 		p := &s.Events[i]
 		k := p.Time.key(0)
-		if i == len(s.Events)-1 && k >= key || k < first && i == len(s.Events)-1 {
-			return false, false
-		}
 		if k < first {
 			break
 		}

@@ -353,7 +353,8 @@ func (f *folder) step(e *Event, key int64) {
 	case s.Status == Delivered && !f.afterDelivery(e, key):
 		f.say(VerdictSetAside, "it is not later than the delivery")
 	case c.to == s.Status && (s.Status != AttemptFailed || !anotherDay(e.when(), s.StatusAt)):
-		f.confirm(e, key)
+		f.say(VerdictConfirmed, "")
+		f.take(e, s.Status, key)
 	default:
 		f.move(e, c.to, key)
 	}
@@ -376,18 +377,11 @@ func (f *folder) afterDelivery(e *Event, key int64) bool {
 	return key > f.statusKey
 }
 
-// confirm lets an event of the same status say more of it.
-func (f *folder) confirm(e *Event, key int64) {
-	s := f.s
-	f.say(VerdictConfirmed, "")
-	f.take(e, s.Status, key)
-}
-
+// take makes the status what e says of it.
 func (f *folder) take(e *Event, to Status, key int64) {
 	s := f.s
-	if to == Returning && s.Status == Returning && e.Reason == "" {
-		// A hop on the way home does not unsay why the parcel comes home.
-	} else {
+	// A hop on the way home does not unsay why the parcel comes home.
+	if e.Reason != "" || to != Returning || s.Status != Returning {
 		s.Reason = e.Reason
 	}
 	s.Status, s.Detail, s.ActionBy = to, e.Detail, e.ActionBy
