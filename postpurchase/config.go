@@ -53,8 +53,13 @@ type Config struct {
 	// is required when Sender is set.
 	Brand notify.Shop
 
-	// Templates render messages. Defaults to the built-in ones, in English and German.
+	// Templates render messages. Defaults to what TemplateOptions load.
 	Templates *notify.Templates
+
+	// TemplateOptions load the templates when Templates is nil: the shop's own files, its
+	// colours, its languages. A mistake in a file is an error of New, with file and line.
+	// Defaults to the built-in templates, in English and German.
+	TemplateOptions notify.Options
 
 	// Planner decides which messages to send. Defaults to one with the built-in catalogue.
 	Planner *notify.Planner
@@ -187,7 +192,7 @@ func New(cfg Config) (*Service, error) {
 		return nil, errors.New("postpurchase: Config.ShopWebhooks needs a BaseURL and a Shop that can register webhooks")
 	}
 	if cfg.Templates == nil {
-		if cfg.Templates, err = notify.Load(notify.Options{}); err != nil {
+		if cfg.Templates, err = notify.Load(cfg.TemplateOptions); err != nil {
 			return nil, err
 		}
 	}
