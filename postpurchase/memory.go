@@ -227,7 +227,7 @@ func (s *memoryState) ParcelsByHealth(h shipment.Health, limit int) ([]*Parcel, 
 	if limit <= 0 {
 		return nil, nil
 	}
-	return group(s.parcelsHealth, string(h), limit, cloneParcel), nil
+	return group(s.parcelsHealth, string(cmp.Or(h, shipment.HealthUnknown)), limit, cloneParcel), nil
 }
 
 func (s *memoryState) Message(key string) (*Message, error) {
@@ -352,7 +352,7 @@ func (tx *memoryTx) PutParcel(p *Parcel) error {
 		for _, o := range old.thing.Orders {
 			tx.parcelsOf = tx.parcelsOf.delete(sortKey{o.OrderID, old.thing.Followed, seq})
 		}
-		tx.parcelsHealth = tx.parcelsHealth.delete(sortKey{group: string(old.thing.Health), seq: seq})
+		tx.parcelsHealth = tx.parcelsHealth.delete(sortKey{group: string(cmp.Or(old.thing.Health, shipment.HealthUnknown)), seq: seq})
 		for t, at := range old.thing.timers() {
 			tx.parcelsDue = tx.parcelsDue.delete(sortKey{string(t), at, seq})
 		}
@@ -362,7 +362,7 @@ func (tx *memoryTx) PutParcel(p *Parcel) error {
 	for _, o := range c.Orders {
 		tx.parcelsOf = tx.parcelsOf.put(sortKey{o.OrderID, c.Followed, seq}, c)
 	}
-	tx.parcelsHealth = tx.parcelsHealth.put(sortKey{group: string(c.Health), seq: seq}, c)
+	tx.parcelsHealth = tx.parcelsHealth.put(sortKey{group: string(cmp.Or(c.Health, shipment.HealthUnknown)), seq: seq}, c)
 	for t, at := range c.timers() {
 		if !at.IsZero() {
 			tx.parcelsDue = tx.parcelsDue.put(sortKey{string(t), at, seq}, c)

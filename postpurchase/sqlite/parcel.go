@@ -1,0 +1,80 @@
+package sqlite
+
+import (
+	"encoding/json"
+	"slices"
+
+	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/shipment"
+)
+
+// parcelRow is a parcel as it is in the database. It is never changed.
+type parcelRow struct {
+	id     int64
+	shop   string
+	parcel *postpurchase.Parcel
+	cost   int // bytes of the document
+}
+
+type parcelKey struct {
+	shop string
+	ref  shipment.Ref
+}
+
+// parcelCache remembers decoded parcels: reading the JSON of a parcel takes several
+// times as long as everything else an update does. It belongs to who has the turn to
+// commit, and holds what is true in the database: a commit of another process and
+// every rollback empty it.
+type parcelCache struct {
+	version int64 // PRAGMA data_version: changes when another connection commits
+	cost    int
+	byRef   map[parcelKey]*parcelRow
+	byID    map[int64]*parcelRow
+}
+
+// cacheCost bounds the documents behind the cache, in bytes of JSON. What is decoded
+// takes about as much.
+const cacheCost = 32 << 20
+
+func (c *parcelCache) clear() {
+	c.cost = 0
+	c.byRef, c.byID = map[parcelKey]*parcelRow{}, map[int64]*parcelRow{}
+}
+
+func (c *parcelCache) put(shop string, row *parcelRow) {
+	row.shop = shop
+	if old := c.byID[row.id]; old != nil {
+		c.drop(old)
+	}
+	c.byID[row.id], c.byRef[parcelKey{shop, row.parcel.Shipment.Ref}] = row, row
+	for _, r := range c.byID { // whichever comes: Go's maps begin anywhere
+		if c.cost+row.cost <= cacheCost {
+			break
+		}
+		if r != row {
+			c.drop(r)
+		}
+	}
+	c.cost += row.cost
+}
+
+func (c *parcelCache) drop(row *parcelRow) {
+	c.cost -= row.cost
+	delete(c.byID, row.id)
+	delete(c.byRef, parcelKey{row.shop, row.parcel.Shipment.Ref})
+}
+
+func decodeParcel(doc []byte) (*postpurchase.Parcel, error) { return decode[postpurchase.Parcel](doc) }
+
+func encodeParcel(p *postpurchase.Parcel) ([]byte, error) { return json.Marshal(p) }
+
+func cloneParcel(p *postpurchase.Parcel) *postpurchase.Parcel {
+	c := *p
+	c.Shipment = *p.Shipment.Clone()
+	c.Orders = slices.Clone(p.Orders)
+	for i := range c.Orders {
+		c.Orders[i].Lines = slices.Clone(c.Orders[i].Lines)
+	}
+	c.Alarms = slices.Clone(p.Alarms)
+	return &c
+}

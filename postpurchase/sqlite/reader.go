@@ -1,0 +1,235 @@
+package sqlite
+
+import (
+	"cmp"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/doorstep-go/doorstep/notify"
+	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/order"
+	"github.com/doorstep-go/doorstep/postpurchase/shipment"
+)
+
+// reader reads one shop's rows in one transaction.
+type reader struct {
+	s     *session
+	shop  string
+	cache *parcelCache // nil in a View
+}
+
+var _ postpurchase.Reader = (*reader)(nil)
+
+// stamp is a moment as it is searched for: nil for none.
+func stamp(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return nanos(t)
+}
+
+// nanos is a moment in nanoseconds since 1970; those before 1678 and after 2262 are
+// taken for the first and the last there is.
+func nanos(t time.Time) int64 {
+	switch s := t.Unix(); {
+	case s < math.MinInt64/int64(time.Second):
+		return math.MinInt64
+	case s >= math.MaxInt64/int64(time.Second):
+		return math.MaxInt64
+	}
+	return t.UnixNano()
+}
+
+// health is a health as it is searched for: the zero value is a word as well.
+func health(h shipment.Health) string { return string(cmp.Or(h, shipment.HealthUnknown)) }
+
+func notFound(what string) error {
+	return fmt.Errorf("sqlite: %s: %w", what, postpurchase.ErrNotFound)
+}
+
+// decode reads a document. Its error names no content.
+func decode[T any](doc []byte) (*T, error) {
+	v := new(T)
+	if err := json.Unmarshal(doc, v); err != nil {
+		return nil, fmt.Errorf("%w: a document cannot be read", ErrCorrupt)
+	}
+	return v, nil
+}
+
+func one[T any](r *reader, what string, q query, args ...any) (*T, error) {
+	var doc sql.RawBytes
+	if r.s.err != nil {
+		return nil, r.s.err
+	}
+	rows, err := r.s.stmt(q).QueryContext(background, args...)
+	if err != nil {
+		return nil, r.s.fail(err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return nil, r.s.fail(err)
+		}
+		return nil, notFound(what)
+	}
+	if err := rows.Scan(&doc); err != nil {
+		return nil, r.s.fail(err)
+	}
+	return decode[T](doc)
+}
+
+func list[T any](r *reader, q query, args ...any) ([]*T, error) {
+	var all []*T
+	err := r.s.each(q, args, func(rows *sql.Rows) error {
+		var doc sql.RawBytes
+		if err := rows.Scan(&doc); err != nil {
+			return r.s.fail(err)
+		}
+		v, err := decode[T](doc)
+		all = append(all, v)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func values[T any](list []*T, err error) ([]T, error) {
+	if err != nil {
+		return nil, err
+	}
+	var all []T
+	for _, v := range list {
+		all = append(all, *v)
+	}
+	return all, nil
+}
+
+func (r *reader) Order(id string) (*order.Order, error) {
+	return one[order.Order](r, "order", getOrder, r.shop, id)
+}
+
+func (r *reader) OrdersByNumber(number string) ([]*order.Order, error) {
+	return list[order.Order](r, ordersByNumber, r.shop, number)
+}
+
+// parcel reads an id and a document from the row, unless the cache has the document.
+func (r *reader) parcel(rows *sql.Rows) (*parcelRow, error) {
+	var id int64
+	var doc sql.RawBytes
+	if err := rows.Scan(&id, &doc); err != nil {
+		return nil, r.s.fail(err)
+	}
+	if r.cache != nil {
+		if row := r.cache.byID[id]; row != nil {
+			return row, nil
+		}
+	}
+	p, err := decodeParcel(doc)
+	if err != nil {
+		return nil, err
+	}
+	row := &parcelRow{id: id, parcel: p, cost: len(doc)}
+	if r.cache != nil {
+		r.cache.put(r.shop, row)
+	}
+	return row, nil
+}
+
+// row returns the row of a parcel, nil if there is none. It is the cache's.
+func (r *reader) row(q query, args ...any) (*parcelRow, error) {
+	var row *parcelRow
+	err := r.s.each(q, args, func(rows *sql.Rows) (err error) {
+		row, err = r.parcel(rows)
+		return err
+	})
+	return row, err
+}
+
+func (r *reader) parcelRow(ref shipment.Ref) (*parcelRow, error) {
+	if r.cache != nil {
+		if row := r.cache.byRef[parcelKey{r.shop, ref}]; row != nil {
+			return row, nil
+		}
+	}
+	return r.row(getParcel, r.shop, ref.Carrier, ref.TrackingNumber, ref.Epoch)
+}
+
+// give returns what a caller may change.
+func (r *reader) give(row *parcelRow, err error) (*postpurchase.Parcel, error) {
+	if err != nil {
+		return nil, err
+	}
+	if row == nil {
+		return nil, notFound("parcel")
+	}
+	if r.cache == nil {
+		return row.parcel, nil // decoded just now, and nobody else's
+	}
+	return cloneParcel(row.parcel), nil
+}
+
+func (r *reader) parcelList(q query, args ...any) ([]*postpurchase.Parcel, error) {
+	var all []*postpurchase.Parcel
+	err := r.s.each(q, args, func(rows *sql.Rows) error {
+		p, err := r.give(r.parcel(rows))
+		all = append(all, p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+func (r *reader) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {
+	return r.give(r.parcelRow(ref))
+}
+
+func (r *reader) LatestParcel(carrier, number string) (*postpurchase.Parcel, error) {
+	return r.give(r.row(latestParcel, r.shop, carrier, number))
+}
+
+func (r *reader) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, error) {
+	return r.parcelList(parcelsOfOrder, r.shop, orderID)
+}
+
+func (r *reader) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurchase.Parcel, error) {
+	return r.parcelList(parcelsByHealth, r.shop, health(h), max(limit, 0))
+}
+
+func (r *reader) Message(key string) (*postpurchase.Message, error) {
+	return one[postpurchase.Message](r, "message", getMessage, r.shop, key)
+}
+
+func (r *reader) MessagesOfOrder(orderID string) ([]*postpurchase.Message, error) {
+	return list[postpurchase.Message](r, messagesOfOrder, r.shop, orderID)
+}
+
+func (r *reader) MessagesByState(state notify.State, limit int) ([]*postpurchase.Message, error) {
+	return list[postpurchase.Message](r, messagesByState, r.shop, string(state), max(limit, 0))
+}
+
+func (r *reader) Inbox(limit int) ([]postpurchase.InboxItem, error) {
+	return values(list[postpurchase.InboxItem](r, getInbox, r.shop, max(limit, 0)))
+}
+
+func (r *reader) Cursor(name string) (postpurchase.Cursor, error) {
+	c, err := one[postpurchase.Cursor](r, "cursor", getCursor, r.shop, name)
+	if err != nil {
+		return postpurchase.Cursor{}, err
+	}
+	return *c, nil
+}
+
+func (r *reader) NextDue() (time.Time, error) {
+	var next sql.NullInt64
+	if _, err := r.s.one(nextDue, []any{r.shop}, &next); err != nil || !next.Valid {
+		return time.Time{}, err
+	}
+	return time.Unix(0, next.Int64).UTC(), nil
+}

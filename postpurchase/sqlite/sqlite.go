@@ -1,0 +1,249 @@
+// Package sqlite is a [postpurchase.Backend] in one SQLite file: what a shop knows and
+// the jobs it has to do, kept by one commit. It needs no server and no cgo.
+//
+// For most uses:
+//
+//	backend, err := sqlite.Open(ctx, "doorstep.db")
+//	if err != nil { ... }
+//	defer backend.Close()
+//
+// Every Update that has returned nil is on the disk (synchronous=FULL): it outlives the
+// process and the power. Updates that wait at the same time share a commit, so that
+// many callers cost little more than one. Jobs run on River, which keeps them in the
+// same file. Several processes may use one file on one machine; one is faster. The
+// file must not be on a network file system.
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/riverqueue/river"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/doorstep-go/doorstep/postpurchase"
+)
+
+// ErrClosed says that the Backend was closed.
+var ErrClosed = errors.New("sqlite: the backend is closed")
+
+// Config is what can be chosen. The zero value is right for most uses.
+type Config struct {
+	// Logger hears of trouble that no call can return, such as a job that failed. It is
+	// told no personal data of ours, but errors of jobs as they are. Defaults to silence.
+	Logger *slog.Logger
+
+	// Workers is how many jobs one Work does at a time. Defaults to 16.
+	Workers int
+
+	// JobTimeout is when the context of a running job ends. Defaults to 1 minute.
+	JobTimeout time.Duration
+
+	// RescueAfter is how long after it began a job is taken for lost with its process,
+	// and done again; more than JobTimeout. Defaults to JobTimeout and 30 seconds.
+	RescueAfter time.Duration
+
+	// Retry is how long a job waits after its nth failure in a row, n from 1. Defaults to
+	// 1 second, twice as long each time, up to 10 minutes.
+	Retry func(n int) time.Duration
+
+	// Poll is how often Work looks for jobs that other processes have added, and for
+	// retries. Jobs of this Backend are begun at once. Defaults to 1 second.
+	Poll time.Duration
+
+	// BusyTimeout is how long an Update waits for another process that is writing.
+	// Defaults to 10 seconds.
+	BusyTimeout time.Duration
+}
+
+const (
+	readers  = 4   // connections for View: more than twice the cores collapse
+	maxGroup = 256 // Updates that share a commit
+)
+
+// Backend is an open database file. Make it with [Open]; it is safe for concurrent use.
+type Backend struct {
+	config Config
+	silent *slog.Logger // for what is not trouble, such as migrations
+
+	db     *sql.DB // one connection, shared by Updates and River
+	write  *statements
+	readDB *sql.DB
+	read   *statements
+
+	driver *driver
+	insert *river.Client[*sql.Tx]
+
+	turn    chan struct{} // holds a token while nobody commits
+	closed  chan struct{}
+	mu      sync.Mutex
+	waiting []*request
+	parcels parcelCache // used by who has the turn
+}
+
+var (
+	_ postpurchase.Backend = (*Backend)(nil)
+	_ postpurchase.Drainer = (*Backend)(nil)
+)
+
+// Open opens the database file at path, makes it if there is none, and brings its
+// tables up to date. A file of a newer version is refused with [ErrVersion]. At most
+// one Config is used. Open starts nothing.
+func Open(ctx context.Context, path string, config ...Config) (*Backend, error) {
+	b := &Backend{
+		silent: slog.New(slog.DiscardHandler),
+		turn:   make(chan struct{}, 1),
+		closed: make(chan struct{}),
+	}
+	if len(config) > 1 {
+		return nil, errors.New("sqlite: more than one Config")
+	}
+	if len(config) == 1 {
+		b.config = config[0]
+	}
+	if err := b.config.complete(); err != nil {
+		return nil, err
+	}
+	if path == "" || path == ":memory:" {
+		return nil, errors.New("sqlite: a database in memory cannot be shared by its connections; use postpurchase.NewMemory")
+	}
+	if err := b.open(ctx, path); err != nil {
+		return nil, errors.Join(fmt.Errorf("sqlite: open: %w", explain(err)), b.closeDBs())
+	}
+	b.turn <- struct{}{}
+	return b, nil
+}
+
+func (c *Config) complete() error {
+	if c.Workers < 0 || c.JobTimeout < 0 || c.RescueAfter < 0 || c.Poll < 0 || c.BusyTimeout < 0 {
+		return errors.New("sqlite: a number in Config is negative")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Workers == 0 {
+		c.Workers = 16
+	}
+	if c.JobTimeout == 0 {
+		c.JobTimeout = time.Minute
+	}
+	if c.RescueAfter == 0 {
+		c.RescueAfter = c.JobTimeout + 30*time.Second
+	}
+	if c.RescueAfter <= c.JobTimeout {
+		return errors.New("sqlite: Config.RescueAfter is not more than JobTimeout: running jobs would be done twice")
+	}
+	if c.Retry == nil {
+		c.Retry = func(n int) time.Duration { return min(10*time.Minute, time.Second<<min(n-1, 20)) }
+	}
+	if c.Poll == 0 {
+		c.Poll = time.Second
+	}
+	if c.BusyTimeout == 0 {
+		c.BusyTimeout = 10 * time.Second
+	}
+	return nil
+}
+
+func (b *Backend) open(ctx context.Context, path string) (err error) {
+	busy := fmt.Sprintf("busy_timeout(%d)", b.config.BusyTimeout.Milliseconds())
+	// The busy timeout comes first: going into WAL mode may have to wait as well.
+	b.db, err = sql.Open("sqlite", dsn(path, "immediate", busy, "journal_mode(WAL)", "synchronous(FULL)",
+		"wal_autocheckpoint(10000)", "cache_size(-65536)", "temp_store(MEMORY)"))
+	if err != nil {
+		return err
+	}
+	// SQLite has one writer. With one connection it is also never busy with itself.
+	b.db.SetMaxOpenConns(1)
+	b.driver = newDriver(b.db)
+	if err := b.db.PingContext(ctx); err != nil {
+		return err
+	}
+	if err := b.migrate(ctx); err != nil {
+		return err
+	}
+	b.readDB, err = sql.Open("sqlite", dsn(path, "deferred", busy, "query_only(1)", "cache_size(-16384)"))
+	if err != nil {
+		return err
+	}
+	b.readDB.SetMaxOpenConns(readers)
+	b.readDB.SetMaxIdleConns(readers)
+	if b.insert, err = river.NewClient(b.driver, &river.Config{Logger: b.config.Logger}); err != nil {
+		return err
+	}
+	if b.write, err = prepare(ctx, b.db, queryCount); err != nil {
+		return err
+	}
+	b.read, err = prepare(ctx, b.readDB, firstWrite)
+	return err
+}
+
+func dsn(path, txlock string, pragmas ...string) string {
+	q := url.Values{"_txlock": {txlock}, "_pragma": pragmas}
+	// In a URI filename these three have a meaning, in a path they have none.
+	path = strings.NewReplacer("%", "%25", "?", "%3f", "#", "%23").Replace(path)
+	return "file:" + path + "?" + q.Encode()
+}
+
+// View implements [postpurchase.Backend]. fn must not call View of the same Backend:
+// there are four places, and it holds one.
+func (b *Backend) View(ctx context.Context, shop string, fn func(r postpurchase.Reader) error) error {
+	select {
+	case <-b.closed:
+		return ErrClosed
+	default:
+	}
+	tx, err := b.readDB.BeginTx(ctx, nil)
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("sqlite: view: %w", explain(err))
+	}
+	defer tx.Rollback()
+	r := &reader{s: &session{tx: tx, from: b.read}, shop: shop}
+	if err := fn(r); err != nil {
+		if ctx.Err() != nil && errors.Is(err, sql.ErrTxDone) {
+			return ctx.Err()
+		}
+		return err
+	}
+	return nil
+}
+
+// Close implements [postpurchase.Backend]. Updates that have begun are committed, later
+// ones return [ErrClosed]. End what runs in Work before.
+func (b *Backend) Close() error {
+	select {
+	case <-b.closed:
+		return nil
+	case <-b.turn: // and keep it
+	}
+	for group := b.take(); len(group) > 0; group = b.take() {
+		b.commit(group)
+	}
+	close(b.closed)
+	return b.closeDBs()
+}
+
+func (b *Backend) closeDBs() error {
+	var errs []error
+	for _, s := range []*statements{b.read, b.write} {
+		if s != nil {
+			errs = append(errs, s.close())
+		}
+	}
+	for _, db := range []*sql.DB{b.readDB, b.db} { // the writer last: it makes the checkpoint
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
