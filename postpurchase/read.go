@@ -96,6 +96,9 @@ func (s *Service) FindOrder(ctx context.Context, number, email string) (*OrderVi
 		}
 		want := digest(email)
 		var found *order.Order
+		if len(orders) == 0 {
+			orders = []*order.Order{{}} // nobody's order takes as long to be compared
+		}
 		for _, o := range orders {
 			have := digest(o.Customer.Email)
 			if subtle.ConstantTimeCompare(want[:], have[:]) == 1 && o.Customer.Email != "" && found == nil {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/doorstep-go/doorstep/carriers"
-	"github.com/doorstep-go/doorstep/carriers/carrierhttp"
 )
 
 const (
@@ -82,8 +81,8 @@ func (a *Adapter) ReceiveWebhook(ctx context.Context, header http.Header, body [
 		return fail(carriers.ErrUnauthorized, "too old, or from the future")
 	}
 	var p push
-	if err := carrierhttp.DecodeJSON(body, &p); err != nil {
-		return fail(carriers.ErrMalformed, err.Error())
+	if err := json.Unmarshal(body, &p); err != nil {
+		return fail(carriers.ErrMalformed, "not the JSON of a push")
 	}
 	if err := p.check(); err != nil {
 		return fail(carriers.ErrMalformed, err.Error())

@@ -38,9 +38,9 @@ var allowed = map[string][]string{
 	"/postpurchase":             {"/carriers", "/notify", "/postpurchase/clock", "/postpurchase/shop", "golang.org/x/sync/..."},
 	"/postpurchase/backendtest": {"/postpurchase", "github.com/google/go-cmp/..."},
 	"/postpurchase/sqlite":      {"/postpurchase", "github.com/riverqueue/...", "github.com/tidwall/...", "modernc.org/...", "github.com/dustin/...", "github.com/google/uuid", "github.com/mattn/...", "github.com/ncruces/...", "github.com/remyoudompheng/...", "golang.org/x/...", "go.uber.org/..."},
-	"/postpurchase/web":         {"/postpurchase"},
+	"/postpurchase/web":         {"/postpurchase", "golang.org/x/time/..."},
 
-	"/postpurchase/shop/shoptest":                    {"/postpurchase/shop", "github.com/google/go-cmp/..."},
+	"/postpurchase/shop/shoptest":                    {"/postpurchase/shop", "github.com/google/go-cmp/...", "github.com/standard-webhooks/..."},
 	"/postpurchase/shop/bigcommerce":                 {"/postpurchase/shop", "github.com/hashicorp/...", "github.com/standard-webhooks/..."},
 	"/postpurchase/shop/bigcommerce/bigcommercetest": {"/postpurchase/shop/bigcommerce", "/postpurchase/clock"},
 }
