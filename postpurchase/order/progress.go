@@ -242,6 +242,10 @@ func boxesOf(o *Order, parcels []*shipment.Shipment) []box {
 					// The shop knows one number for several pieces: nobody says what is in which.
 					labels[i].lines = nil
 				}
+			case shipment.RelatedMaster:
+				if len(labels[i].lines) == 0 {
+					labels[j].lines = nil // the same, told by the piece
+				}
 			}
 		}
 	}
