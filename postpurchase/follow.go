@@ -67,7 +67,8 @@ func paid(p order.Payment) bool {
 
 // withCarriers cleans the tracking numbers of an order and finds the carrier by the
 // number where the shop's word for it was not understood. It guesses only where one
-// carrier is surer than all others.
+// carrier is surer than all others, and never by the form alone: a number of a carrier
+// without an adapter has the form of somebody's, and would show a stranger's parcel.
 func (s *Service) withCarriers(o order.Order) order.Order {
 	o.Parcels = slices.Clone(o.Parcels)
 	for i := range o.Parcels {
@@ -78,7 +79,7 @@ func (s *Service) withCarriers(o order.Order) order.Order {
 		}
 		ref.Carrier = ""
 		found := s.set.Detect(ref.TrackingNumber)
-		if len(found) == 1 || len(found) > 1 && found[0].Confidence > found[1].Confidence {
+		if len(found) > 0 && found[0].Confidence > carriers.Possible && (len(found) == 1 || found[0].Confidence > found[1].Confidence) {
 			ref.Carrier = found[0].Carrier
 		} else {
 			s.log.Warn("carrier of a parcel is not known", "order", o.ID, "candidates", len(found))
@@ -160,9 +161,14 @@ func (s *Service) newParcel(tx Tx, o *order.Order, op order.Parcel, part ParcelO
 		ShippedAt: op.ShippedAt, Promise: o.Promise, Zone: o.TimeZone,
 		Followed: now, Tracking: shipment.TrackingActive, PollAt: now,
 	}
-	if epoch > 0 {
-		// What the carrier still says of the number's last parcel is not of this one.
+	// What the carrier still says of the number's last parcel, by whomever it was sent, is
+	// not of this one. A label is not made before there is an order; shops' clocks and
+	// exchanges have a week.
+	switch {
+	case epoch > 0:
 		p.Shipment.NotBefore = cmp.Or(op.ShippedAt, o.PlacedAt, now).Add(-7 * 24 * time.Hour).UTC()
+	case !o.PlacedAt.IsZero():
+		p.Shipment.NotBefore = o.PlacedAt.Add(-7 * 24 * time.Hour).UTC()
 	}
 	if s.set.CanSubscribe(ref.Carrier) {
 		p.RenewAt = now
