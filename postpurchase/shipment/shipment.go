@@ -156,7 +156,7 @@ func (s *Shipment) applyEvents(news []Event) (fresh bool) {
 			// The usual case: one more event, later than all others. It moves the parcel from
 			// where it is, and the past need not be told again.
 			if len(s.Events) == cap(s.Events) {
-				s.Events = slices.Grow(s.Events, max(len(s.Events), 16))
+				s.Events = slices.Grow(s.Events, max(len(s.Events), 24)) // a usual life in one piece
 			}
 			s.Events = append(s.Events, e)
 			f := folder{s: s, rested: rested, statusKey: unsaid}
