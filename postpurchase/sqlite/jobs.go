@@ -153,7 +153,12 @@ func (b *Backend) Work(ctx context.Context, shop string, do func(ctx context.Con
 	if err := b.recover(ctx); err != nil {
 		return unlessDone(ctx, err)
 	}
-	if err := client.Start(ctx); err != nil {
+	// River v0.47 ends when its context is cancelled, but spins for ever in its notifier
+	// when a deadline passes.
+	start, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, cancel)()
+	if err := client.Start(start); err != nil {
 		return unlessDone(ctx, err)
 	}
 	<-client.Stopped()
@@ -236,10 +241,10 @@ func (b *Backend) Drain(ctx context.Context, shop string, do func(ctx context.Co
 				if !failed[j.ID] {
 					at = time.Now().UTC()
 				}
-				set = riverdriver.JobSetStateSnoozed(j.ID, at, j.Attempt-1, nil)
+				set = riverdriver.JobSetStateSnoozedAvailable(j.ID, at, j.Attempt-1, nil)
 			} else if err := b.drainOne(ctx, j, do); err != nil {
 				errs, failed[j.ID] = append(errs, err), true
-				set = riverdriver.JobSetStateErrorRetryable(j.ID, again, attemptError(j, err, time.Now().UTC()), nil)
+				set = riverdriver.JobSetStateErrorAvailable(j.ID, again, attemptError(j, err, time.Now().UTC()), nil)
 			} else {
 				set = riverdriver.JobSetStateCompleted(j.ID, time.Now().UTC(), nil)
 			}
