@@ -115,7 +115,6 @@ type Service struct {
 	log      *slog.Logger
 	now      func() time.Time
 	wake     chan struct{}
-	budgets  map[string]*pollBudget
 	zones    sync.Map // IANA name → *time.Location
 	counters counters
 }
@@ -199,10 +198,6 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		cfg: cfg, set: set, backend: cfg.Backend, shop: cfg.ShopID, zone: zone, log: cfg.Logger,
 		now: func() time.Time { return cfg.Clock.Now().UTC().Round(0) }, wake: make(chan struct{}, 1),
-		budgets: map[string]*pollBudget{},
-	}
-	for _, code := range set.Codes() {
-		s.budgets[code] = newPollBudget(set.Limits(code))
 	}
 	return s, nil
 }

@@ -7,7 +7,6 @@ import (
 	"hash/fnv"
 	"slices"
 	"strconv"
-	"sync"
 	"time"
 
 	"github.com/doorstep-go/doorstep/carriers"
@@ -64,85 +63,34 @@ const (
 	sweepSize = 200
 )
 
-// pollBudget spreads a carrier's requests: only as many parcels are claimed as may be
-// asked about now, so that the rest stay due and do not become jobs that fail.
-type pollBudget struct {
-	mu     sync.Mutex
-	batch  int
-	limits []*window
-}
-
-// window allows n requests in any span of time, counted by the service's clock.
-type window struct {
-	n    int
-	span time.Duration
-	used []time.Time // of the last n requests
-}
-
-func newPollBudget(l carriers.Limits) *pollBudget {
-	b := &pollBudget{batch: max(1, l.Batch)}
-	add := func(n int, span time.Duration) {
-		if n > 0 && span > 0 {
-			b.limits = append(b.limits, &window{n: n, span: span})
-		}
-	}
-	add(l.Requests, l.Per)
-	add(l.PerDay, 24*time.Hour)
-	add(1, l.Spacing)
-	return b
-}
-
-// take allows up to most requests now and returns how many, and when the next one is
-// allowed if that were none.
-func (b *pollBudget) take(now time.Time, most int) (n int, next time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n = most
-	for _, w := range b.limits {
-		for len(w.used) > 0 && now.Sub(w.used[0]) >= w.span {
-			w.used = w.used[1:]
-		}
-		if free := w.n - len(w.used); free < n {
-			if n = max(0, free); n == 0 && next.Before(w.used[0].Add(w.span)) {
-				next = w.used[0].Add(w.span)
-			}
-		}
-	}
-	return n, next
-}
-
-func (b *pollBudget) spend(now time.Time, n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, w := range b.limits {
-		for range n {
-			w.used = append(w.used, now)
-		}
-	}
-}
-
 type pollArgs struct {
 	Carrier string         `json:"carrier"`
 	Refs    []shipment.Ref `json:"refs"`
 }
 
 // sweepPolls claims the parcels that are due to be asked about, carrier by carrier and
-// within each carrier's budget, and makes jobs of them in the same transaction. next
-// is when a carrier without budget has some again.
+// within each carrier's budget, and makes jobs of them in the same transaction. What is
+// over the budget stays due, and does not become jobs that fail. next is when a carrier
+// without budget has some again.
 func (s *Service) sweepPolls(ctx context.Context, now time.Time) (n int, next time.Time, err error) {
 	for _, code := range s.set.Codes() {
-		budget := s.budgets[code]
-		requests, free := budget.take(now, max(1, sweepSize/budget.batch))
-		if requests == 0 {
-			if next.IsZero() || free.Before(next) {
-				next = free
-			}
-			continue
-		}
+		limits := s.set.Limits(code)
+		batch := max(1, limits.Batch)
 		claimed := 0
+		var free time.Time
 		err = s.update(ctx, func(tx Tx) error {
-			due, err := tx.DueParcels(TimerPoll, code, now, requests*budget.batch)
+			claimed, free = 0, time.Time{}
+			b, err := loadBudget(tx, code, limits, now)
 			if err != nil {
+				return err
+			}
+			requests := min(b.free(), max(1, sweepSize/batch))
+			if requests == 0 {
+				free = b.next(now)
+				return nil
+			}
+			due, err := tx.DueParcels(TimerPoll, code, now, requests*batch)
+			if err != nil || len(due) == 0 {
 				return err
 			}
 			claimed = len(due)
@@ -151,6 +99,7 @@ func (s *Service) sweepPolls(ctx context.Context, now time.Time) (n int, next ti
 				if len(args.Refs) == 0 {
 					return nil
 				}
+				b.spend()
 				err := enqueue(tx, jobPoll, args.Refs[0].String()+"@"+strconv.FormatInt(now.UnixNano(), 36), args)
 				args.Refs = nil
 				return err
@@ -167,18 +116,23 @@ func (s *Service) sweepPolls(ctx context.Context, now time.Time) (n int, next ti
 				if err := tx.PutParcel(p); err != nil {
 					return err
 				}
-				if args.Refs = append(args.Refs, p.Shipment.Ref); len(args.Refs) == budget.batch {
+				if args.Refs = append(args.Refs, p.Shipment.Ref); len(args.Refs) == batch {
 					if err := flush(); err != nil {
 						return err
 					}
 				}
 			}
-			return flush()
+			if err := flush(); err != nil {
+				return err
+			}
+			return b.save(tx)
 		})
 		if err != nil {
 			return n, next, err
 		}
-		budget.spend(now, (claimed+budget.batch-1)/budget.batch)
+		if !free.IsZero() && (next.IsZero() || free.Before(next)) {
+			next = free
+		}
 		n += claimed
 	}
 	return n, next, nil

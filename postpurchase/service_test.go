@@ -445,3 +445,61 @@ func TestOrderHasNotArrivedBeforeAllPieces(t *testing.T) {
 		t.Errorf("progress %s, %v", v.Progress.Status, err)
 	}
 }
+
+// limited is a carrier that counts requests, and allows few.
+type limited struct {
+	pieces
+	now   func() time.Time
+	asked []time.Time
+}
+
+func (l *limited) Limits() carriers.Limits {
+	return carriers.Limits{PerDay: 50, Spacing: time.Minute}
+}
+
+func (l *limited) Track(_ context.Context, queries []carriers.Query) ([]carriers.Result, error) {
+	l.asked = append(l.asked, l.now())
+	return []carriers.Result{{Err: &carriers.Error{Carrier: "pieces", Op: "track", Kind: carriers.ErrNotFound}}}, nil
+}
+
+func TestCarrierLimitsAreKept(t *testing.T) {
+	carrier, backend := &limited{}, postpurchase.NewMemory()
+	config := func(c *postpurchase.Config) {
+		carrier.now = c.Clock.Now
+		c.Carriers, c.Backend = []carriers.Adapter{carrier}, backend
+	}
+	w := newShop(t, config)
+	for i := range 40 {
+		o := anOrder(string(rune('A'+i)), 1)
+		o.Parcels = []order.Parcel{{ID: "s", Ref: shipment.Ref{Carrier: "pieces", TrackingNumber: "N" + string(rune('A'+i%26)) + string(rune('A'+i/26))}}}
+		if err := w.svc.PlaceOrder(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.live(12 * time.Hour)
+	// A program that is started again has not forgotten what it asked.
+	again := newShop(t, config)
+	again.clock.Set(w.clock.Now())
+	carrier.now = again.clock.Now
+	again.live(36 * time.Hour)
+
+	seen := map[string]bool{}
+	for i, at := range carrier.asked {
+		if i > 0 && at.Sub(carrier.asked[i-1]) < time.Minute {
+			t.Errorf("asked %v after the request before", at.Sub(carrier.asked[i-1]))
+		}
+		n := 0
+		for _, other := range carrier.asked[i:] {
+			if other.Sub(at) < 24*time.Hour {
+				n++
+			}
+		}
+		if n > 50 && !seen["day"] {
+			seen["day"] = true
+			t.Errorf("asked %d times within a day", n)
+		}
+	}
+	if len(carrier.asked) < 60 {
+		t.Errorf("asked only %d times in two days; 50 a day are allowed", len(carrier.asked))
+	}
+}
