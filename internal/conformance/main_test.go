@@ -185,3 +185,15 @@ func TestReplay(t *testing.T) {
 	check(t, answers[4], `{"unsupported":true}`)
 	check(t, answers[5], `{"final":"in_transit","finals":["in_transit"],"events":2,"notifications":{"order_confirmed":1,"in_transit":1},"packages":{"TEA1":"in_transit"}}`)
 }
+
+// A number turns out to be one of two packages: what was bought has not come before
+// both have.
+func TestReplayOfTwoPackages(t *testing.T) {
+	answers := ask(t, object{"op": "replay", "carrier": "ups", "bodies_base64": [][]byte{testdata(t, "ups_two_packages.json")}})
+	got := answers[0]
+	if got["final"] != "in_transit" {
+		t.Errorf("final %v", got["final"])
+	}
+	check(t, got["packages"].(map[string]any), `{"1Z9999999999999999":"delivered","1Z9999999999999980":"in_transit"}`)
+	check(t, got["notifications"].(map[string]any), `{"order_confirmed":1,"in_transit":1,"delivered":1}`) // one of each parcel
+}

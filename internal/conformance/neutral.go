@@ -69,8 +69,8 @@ func (n *neutral) track(ctx context.Context) (carriers.Update, error) {
 	malformed := func(why string) (carriers.Update, error) {
 		return carriers.Update{}, &carriers.Error{Carrier: neutralCode, Op: "track", Kind: carriers.ErrMalformed, Message: why}
 	}
-	body, err := readNeutral(resp.Body)
-	if err != nil {
+	var body neutralBody
+	if err := carrierhttp.DecodeLenient(resp.Body, &body); err != nil {
 		return malformed(err.Error())
 	}
 	if body.TrackingNumber == "" && len(body.Events) == 0 {
@@ -81,11 +81,6 @@ func (n *neutral) track(ctx context.Context) (carriers.Update, error) {
 		u.Events = append(u.Events, e.event())
 	}
 	return u, nil
-}
-
-func readNeutral(raw []byte) (body neutralBody, err error) {
-	err = carrierhttp.DecodeLenient(raw, &body)
-	return body, err
 }
 
 func (e *neutralEvent) event() shipment.Event {

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/doorstep-go/doorstep/carriers"
+	"github.com/doorstep-go/doorstep/carriers/dhl"
+	"github.com/doorstep-go/doorstep/carriers/ups"
 )
 
 type detectAnswer struct {
@@ -25,7 +27,7 @@ func detectNumber(_ context.Context, line []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := detectAnswer{Couriers: []string{}, Known: set.Codes()}
+	a := detectAnswer{Couriers: []string{}, Known: []string{dhl.Code, ups.Code}}
 	for _, c := range set.Detect(request.Number) {
 		if c.Confidence > carriers.Possible {
 			a.Couriers = append(a.Couriers, c.Carrier)

@@ -39,36 +39,37 @@ func replay(ctx context.Context, line []byte) (any, error) {
 	if err := decode(line, &request); err != nil {
 		return nil, err
 	}
-	if request.Carrier != neutralCode {
+	code, ok := adapterOf[request.Carrier]
+	if !ok {
 		return unsupported{true}, nil
 	}
-	w, err := newWorld(ctx, request.Bodies)
+	if request.Status < 100 {
+		request.Status = http.StatusOK
+	}
+	answers := make([]peer, len(request.Bodies))
+	for i, body := range request.Bodies {
+		answers[i] = peer{request.Status, request.ContentType, body}
+	}
+	w, err := newWorld(ctx, code, answers)
 	if err != nil {
 		return nil, err
 	}
-	// Before the first answer the carrier does not know the number yet.
-	w.peer.status = http.StatusNotFound
-	if err := w.live(ctx, time.Hour); err != nil {
-		return nil, err
-	}
-	w.peer.contentType, w.peer.status = request.ContentType, request.Status
-	if w.peer.status < 100 {
-		w.peer.status = http.StatusOK
-	}
 	a := replayAnswer{Finals: []string{}, Notifications: map[string]int{}, Packages: map[string]string{}}
-	for _, body := range request.Bodies {
-		w.clock.Set(later(w.clock.Now(), arrival(body)))
-		w.peer.body = body
+	for i := range answers {
+		if at := w.arrivals[i]; at.After(w.clock.Now()) {
+			w.clock.Set(at)
+		}
+		*w.peer = answers[i]
 		a.Error = nil
 		if err := w.feed(ctx); err != nil {
 			f := failed(err)
 			a.Error = &f.Error
 		}
-		p, err := w.svc.Parcel(ctx, w.ref)
+		v, err := w.svc.Order(ctx, orderID)
 		if err != nil {
 			return nil, err
 		}
-		a.Finals = append(a.Finals, canonical(p.Shipment.Status))
+		a.Finals = append(a.Finals, overall(v))
 		if err := w.live(ctx, 4*time.Hour); err != nil {
 			return nil, err
 		}
@@ -80,10 +81,14 @@ func replay(ctx context.Context, line []byte) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.Final = overall(v)
 	for i := range v.Parcels {
 		s := &v.Parcels[i].Shipment
 		a.Packages[s.Ref.TrackingNumber] = canonical(s.Status)
-		a.Final, a.Events, a.DeliveredAt = canonical(s.Status), len(s.Events), s.DeliveredAt.String()
+		a.Events += len(s.Events)
+		if a.Final == string(shipment.Delivered) {
+			a.DeliveredAt = s.DeliveredAt.String()
+		}
 	}
 	for _, m := range v.Messages {
 		switch m.State {
@@ -92,6 +97,23 @@ func replay(ctx context.Context, line []byte) (any, error) {
 		}
 	}
 	return a, nil
+}
+
+// overall is the judge's word for an order: that for its parcel, or, where it turned
+// out to be several, for how far all of them are.
+func overall(v *postpurchase.OrderView) string {
+	if len(v.Parcels) == 1 {
+		return canonical(v.Parcels[0].Shipment.Status)
+	}
+	switch p := v.Progress; p.Status {
+	case order.ProgressDelivered, order.ProgressReturned, order.ProgressCancelled:
+		return string(p.Status)
+	case order.ProgressAttention:
+		return canonical(p.Attention)
+	case order.ProgressPreparing:
+		return string(shipment.PreTransit)
+	}
+	return string(shipment.InTransit)
 }
 
 // told is the judge's word for what a message tells.
@@ -115,13 +137,14 @@ func told(m *postpurchase.Message, parcels []postpurchase.ParcelView) string {
 	return string(m.Kind)
 }
 
-// world is a shop with one order in one parcel.
+// world is a shop with one order in one parcel, and a carrier that gives one answer.
 type world struct {
-	clock *clock.Fake
-	peer  *peer
-	set   *carriers.Set
-	svc   *postpurchase.Service
-	ref   shipment.Ref
+	clock    *clock.Fake
+	peer     *peer
+	set      *carriers.Set
+	svc      *postpurchase.Service
+	ref      shipment.Ref
+	arrivals []time.Time // when each answer may have come; zero where it does not tell
 }
 
 const (
@@ -131,26 +154,35 @@ const (
 	transit = 10 * 24 * time.Hour
 )
 
-func newWorld(ctx context.Context, bodies [][]byte) (*world, error) {
-	w := &world{peer: &peer{}, ref: shipment.Ref{Carrier: neutralCode, TrackingNumber: "0000000000"}}
+func newWorld(ctx context.Context, carrier string, answers []peer) (*world, error) {
+	w := &world{peer: &peer{status: http.StatusNotFound}, ref: shipment.Ref{Carrier: carrier, TrackingNumber: anyNumber}}
 	placed := time.Date(2026, 3, 2, 8, 0, 0, 0, time.UTC)
-	for i, body := range bodies {
-		if at := arrival(body); i == 0 && !at.IsZero() {
-			placed = at.Add(-transit)
+	for i := range answers {
+		set, err := newSet(&answers[i])
+		if err != nil {
+			return nil, err
 		}
-		if b, err := readNeutral(body); err == nil && carriers.CleanNumber(b.TrackingNumber) != "" {
-			w.ref.TrackingNumber = carriers.CleanNumber(b.TrackingNumber)
-			break
+		updates := set.Track(ctx, carrier, []carriers.Query{{Number: anyNumber}})[0].Updates
+		w.arrivals = append(w.arrivals, arrival(updates))
+		if i == 0 && !w.arrivals[0].IsZero() {
+			placed = w.arrivals[0].Add(-transit)
+		}
+		if len(updates) > 0 && w.ref.TrackingNumber == anyNumber {
+			w.ref.TrackingNumber = updates[0].TrackingNumber
 		}
 	}
 	w.clock = clock.NewFake(placed)
-	adapter := newNeutral(w.peer)
 	var err error
-	if w.set, err = carriers.NewSet(adapter); err != nil {
+	if w.set, err = newSet(w.peer); err != nil {
 		return nil, err
 	}
+	var adapters []carriers.Adapter
+	for _, code := range w.set.Codes() {
+		a, _ := w.set.Adapter(code)
+		adapters = append(adapters, a)
+	}
 	w.svc, err = postpurchase.New(postpurchase.Config{
-		Carriers: []carriers.Adapter{adapter}, Clock: w.clock, Zone: "America/New_York", Sender: mute{},
+		Carriers: adapters, Clock: w.clock, Zone: "America/New_York", Sender: mute{},
 		Brand: notify.Shop{Name: "Conformance", URL: "https://shop.example"}, BaseURL: "https://shop.example/post",
 		LinkKeys: [][]byte{bytes.Repeat([]byte("k"), 32)},
 	})
@@ -158,23 +190,32 @@ func newWorld(ctx context.Context, bodies [][]byte) (*world, error) {
 		return nil, err
 	}
 	usd := money.Amount{Minor: 1000, Currency: "USD"}
-	return w, w.svc.PlaceOrder(ctx, order.Order{
+	err = w.svc.PlaceOrder(ctx, order.Order{
 		ID: orderID, Number: orderID, PlacedAt: placed, UpdatedAt: placed, Payment: order.PaymentPaid, Locale: "en",
 		Customer: order.Customer{Name: "Ada Lovelace", Email: "ada@example.com"},
 		ShipTo:   order.Address{City: "Hoboken", Region: "NJ", Country: "US"},
 		Lines:    []order.Line{{ID: "a", Title: "Tea pot", Quantity: 1, UnitPrice: usd, Paid: usd}},
 		Totals:   order.Totals{Items: usd, Total: usd},
-		Parcels:  []order.Parcel{{ID: "p", Ref: w.ref, Lines: []order.ParcelLine{{LineID: "a", Quantity: 1}}}},
+		Parcels:  []order.Parcel{{ID: "p", Ref: w.ref, CarrierName: carrier}},
 	})
+	if err != nil {
+		return nil, err
+	}
+	return w, w.live(ctx, time.Hour) // in which the carrier does not know the number yet
 }
 
-// feed asks the carrier once and takes what it says.
+// feed asks the carrier once and takes what it says of the parcel, and nudges the
+// service to ask for itself: then it also follows what turns out to be beside it.
 func (w *world) feed(ctx context.Context) error {
-	r := w.set.Track(ctx, neutralCode, []carriers.Query{{Number: w.ref.TrackingNumber}})[0]
+	r := w.set.Track(ctx, w.ref.Carrier, []carriers.Query{{Number: w.ref.TrackingNumber}})[0]
 	if r.Err != nil {
 		return r.Err
 	}
-	return w.svc.Ingest(ctx, neutralCode, r.Updates...)
+	err := w.svc.Ingest(ctx, w.ref.Carrier, r.Updates[0], carriers.Update{TrackingNumber: w.ref.TrackingNumber})
+	if err != nil {
+		return err
+	}
+	return w.svc.Settle(ctx)
 }
 
 // live lets time pass, and does what is due in each hour.
@@ -188,18 +229,16 @@ func (w *world) live(ctx context.Context, d time.Duration) error {
 	return nil
 }
 
-// arrival is when a body may have come: a few minutes after its newest event. Where
+// arrival is when an answer may have come: a few minutes after its newest event. Where
 // clocks are wrong by years, the events in the middle are believed. It is zero where
-// the body has no times.
-func arrival(body []byte) time.Time {
-	b, err := readNeutral(body)
-	if err != nil {
-		return time.Time{}
-	}
+// the answer has no times.
+func arrival(updates []carriers.Update) time.Time {
 	var times []time.Time
-	for _, e := range b.Events {
-		if at := e.event().Time; !at.IsZero() {
-			times = append(times, at.In(time.UTC))
+	for _, u := range updates {
+		for _, e := range u.Events {
+			if !e.Time.IsZero() {
+				times = append(times, e.Time.In(time.UTC))
+			}
 		}
 	}
 	if len(times) == 0 {
@@ -211,13 +250,6 @@ func arrival(body []byte) time.Time {
 		i++
 	}
 	return times[i].Add(10 * time.Minute)
-}
-
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // mute is a sender that takes every message.

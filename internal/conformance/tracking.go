@@ -16,7 +16,7 @@ import (
 )
 
 // adapterOf says which adapter reads the judge's carriers.
-var adapterOf = map[string]string{"ups": ups.Code, "dhl_universal": dhl.Code}
+var adapterOf = map[string]string{"ups": ups.Code, "dhl_universal": dhl.Code, "neutral": neutralCode}
 
 // peer is a carrier's server that has one answer for every question, and a token for
 // those who ask for one.
@@ -43,10 +43,14 @@ func (p *peer) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
+// anyNumber is asked for where the judge does not say which; the peer does not care.
+const anyNumber = "0000000000"
+
 const secret = "shared with the carrier" // of the hooks, and the apps' credentials
 
-// newSet is the carriers that the SDK speaks with, and p at the other end of the line.
-func newSet(p *peer, others ...carriers.Adapter) (*carriers.Set, error) {
+// newSet is the carriers that the SDK speaks with, and the neutral one, and p at the
+// other end of the line.
+func newSet(p *peer) (*carriers.Set, error) {
 	client := &http.Client{Transport: p, Timeout: 10 * time.Second}
 	u, err := ups.New(ups.Config{ClientID: "id", ClientSecret: secret, WebhookCredential: secret, HTTPClient: client})
 	if err != nil {
@@ -59,7 +63,7 @@ func newSet(p *peer, others ...carriers.Adapter) (*carriers.Set, error) {
 	if err != nil {
 		return nil, err
 	}
-	return carriers.NewSet(append(others, u, d)...)
+	return carriers.NewSet(u, d, newNeutral(p))
 }
 
 type parseRequest struct {
@@ -103,7 +107,7 @@ func parseTracking(ctx context.Context, line []byte) (any, error) {
 		request.Status = http.StatusOK
 	}
 	if request.Number == "" {
-		request.Number = "0000000000" // the judge does not say; the server does not care
+		request.Number = anyNumber
 	}
 	set, err := newSet(&peer{request.Status, request.ContentType, request.Body})
 	if err != nil {
