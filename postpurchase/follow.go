@@ -180,6 +180,19 @@ func (s *Service) newParcel(tx Tx, o *order.Order, op order.Parcel, part ParcelO
 	return tx.PutParcel(p)
 }
 
+// notBefore is the earliest moment of which news can be of a parcel: labels are
+// printed before an order is placed only by days, and a number rests for months.
+func notBefore(o *order.Order, op order.Parcel, epoch int, now time.Time) time.Time {
+	first := cmp.Or(o.PlacedAt, op.ShippedAt, now)
+	if !op.ShippedAt.IsZero() && op.ShippedAt.Before(first) {
+		first = op.ShippedAt
+	}
+	if epoch > 0 { // we know the earlier parcel, and how near it is
+		return first.Add(-7 * day).UTC()
+	}
+	return first.Add(-30 * day).UTC()
+}
+
 // Stop stops following a parcel. What is known of it stays.
 func (s *Service) Stop(ctx context.Context, ref shipment.Ref) error {
 	return s.update(ctx, func(tx Tx) error {

@@ -503,3 +503,40 @@ func TestCarrierLimitsAreKept(t *testing.T) {
 		t.Errorf("asked only %d times in two days; 50 a day are allowed", len(carrier.asked))
 	}
 }
+
+func TestNumberWasUsedBefore(t *testing.T) {
+	w := newShop(t)
+	// The carrier's history holds the parcel of somebody else, a year ago.
+	now := fake.OnTime(cologne, berlin, 2)
+	w.put("T1", append(shift(now, -400*24*time.Hour), now...))
+	w.place("1", "T1")
+	w.live(5 * 24 * time.Hour)
+	want := []notify.Kind{notify.OrderConfirmed, notify.Shipped, notify.OutForDelivery, notify.Delivered}
+	if d := cmp.Diff(want, w.sender.kinds()); d != "" {
+		t.Errorf("messages (-want +got):\n%s", d)
+	}
+
+	// Fifteen months later another order gets the number.
+	w.clock.Advance(450 * 24 * time.Hour)
+	w.put("T1", append(shift(now, -455*24*time.Hour), fake.OnTime(cologne, berlin, 2)...))
+	w.place("2", "T1")
+	w.live(5 * 24 * time.Hour)
+	v, err := w.svc.Order(t.Context(), "2")
+	if err != nil || len(v.Parcels) != 1 || v.Parcels[0].Shipment.Ref.Epoch != 1 || v.Parcels[0].Shipment.Status != shipment.Delivered {
+		t.Fatalf("the second order's parcel: %+v, %v", v.Parcels[0].Shipment.Ref, err)
+	}
+	if got := len(w.sender.kinds()); got != 8 {
+		t.Errorf("%d messages for two orders, want 8: %v", got, w.sender.kinds())
+	}
+	if first, err := w.svc.Order(t.Context(), "1"); err != nil || first.Parcels[0].Shipment.Ref.Epoch != 0 || !first.Parcels[0].Shipment.DeliveredAt.Before(v.Parcels[0].Shipment.DeliveredAt) {
+		t.Errorf("the first order's parcel heard of the second: %v", err)
+	}
+}
+
+func shift(j fake.Journey, by time.Duration) fake.Journey {
+	out := slices.Clone(j)
+	for i := range out {
+		out[i].After += by
+	}
+	return out
+}
