@@ -19,6 +19,9 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/web"
 )
 
 // browser starts a headless Chromium, or skips the test where there is none. With
@@ -231,6 +234,16 @@ func TestBrowser(t *testing.T) {
 		}
 	})
 
+	for _, accent := range []string{"#ffd400", "#10103a", "#e6007e"} {
+		t.Run("accent "+accent, func(t *testing.T) { // whatever the shop's colour, it can be read
+			w := newWorld(t, func(_ *postpurchase.Config, o *web.Options) { o.Theme.Accent = accent })
+			w.place(w.anOrder("01"))
+			server := serve(w.pages)
+			defer server.Close()
+			look(t, server.URL+"/t/"+w.svc.OrderToken("01"))
+		})
+	}
+
 	t.Run("hostile", func(t *testing.T) {
 		w := newWorld(t)
 		w.tellHostile()
@@ -248,6 +261,25 @@ func TestBrowser(t *testing.T) {
 		if err != nil || elements != 0 {
 			t.Errorf("%d of the strangers' elements are in the page (%v)", elements, err)
 		}
+	})
+
+	t.Run("measure", func(t *testing.T) {
+		// The measuring must find what is wrong, or its silence proves nothing.
+		server := serve(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+			rw.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(rw, `<body style="background:#fff"><p style="color:#999">pale<p style="width:2000px">wide<p><a href="x">low</a>`)
+		}))
+		defer server.Close()
+		if err := chromedp.Do(ctx, chromedp.Navigate(server.URL)); err != nil {
+			t.Fatal(err)
+		}
+		found, err := chromedp.Run(ctx, chromedp.Evaluate[[]string](measure))
+		for _, want := range []string{"wider", "sticks out", "contrast", "low for a finger"} {
+			if err != nil || !strings.Contains(strings.Join(found, "\n"), want) {
+				t.Errorf("%q was not found in %q (%v)", want, found, err)
+			}
+		}
+		heard.take()
 	})
 
 	t.Run("policy", func(t *testing.T) {

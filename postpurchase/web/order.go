@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
@@ -20,6 +21,7 @@ type orderPage struct {
 	Icon     string
 	Steps    []step // of an order without parcels, or with one
 	Done     int    // parcels that have arrived
+	Count    string // the same in words, where the headline does not say it
 	Bar      []bool // one for each parcel of several: whether it has arrived
 	Parcels  []*parcelPage
 	ToCome   []lineView // bought and in no parcel yet
@@ -59,13 +61,15 @@ const (
 	toneBad  = "bad"
 )
 
-func newOrderPage(v *postpurchase.OrderView, c *calendar, help bool) *orderPage {
+func newOrderPage(v *postpurchase.OrderView, c *calendar) *orderPage {
 	o := &v.Order
 	p := &orderPage{words: c.words, Number: o.DisplayNumber(), Tone: toneCalm, Icon: "box", Zone: c.say("ui.your_zone", "zone", c.zoneName())}
 	for _, l := range o.Lines {
 		p.Lines = append(p.Lines, showLine(l, l.Quantity))
 	}
+	placed := ""
 	if !o.PlacedAt.IsZero() {
+		placed = c.brief(o.PlacedAt.In(c.zone))
 		p.Placed = upper(c.bare(o.PlacedAt.In(c.zone)))
 	}
 	p.GoingTo = joined(o.ShipTo.City, o.ShipTo.Country) // the town: the customer knows the street
@@ -79,20 +83,17 @@ func newOrderPage(v *postpurchase.OrderView, c *calendar, help bool) *orderPage 
 	switch n := len(p.Parcels); {
 	case n == 0:
 		p.Headline = c.say("head.preparing")
-		state := "now"
 		if o.Cancelled {
 			p.Headline, p.Tone, p.Icon = c.say("head.order_cancelled"), toneBad, "cross"
 		} else if !o.Promise.IsZero() {
 			p.When = c.say("when.arrives", "when", c.window(o.Promise, false))
 			p.Promised = upper(c.window(o.Promise, true))
-			state = "done"
 		}
 		if !o.Cancelled {
-			p.Steps = []step{{Label: c.say("step.ordered"), State: state, When: p.Placed}}
+			p.Steps = []step{{Label: c.say("step.ordered"), State: "now", When: placed}}
 			for _, k := range []string{"shipped", "out_for_delivery", "delivered"} {
 				p.Steps = append(p.Steps, step{Label: c.say("step." + k), State: "open"})
 			}
-			p.Steps[0].State = "now"
 		}
 	case n == 1:
 		s := p.Parcels[0]
@@ -100,9 +101,12 @@ func newOrderPage(v *postpurchase.OrderView, c *calendar, help bool) *orderPage 
 	default:
 		p.sumUp(c)
 	}
+	if o.Cancelled && len(p.Parcels) > 0 && !slices.ContainsFunc(p.Parcels, func(s *parcelPage) bool { return s.moved }) {
+		p.Headline, p.When, p.Tone, p.Icon, p.Steps = c.say("head.order_cancelled"), "", toneBad, "cross", nil
+	}
 	p.Title = p.Headline
 	if p.When != "" {
-		p.Title += ": " + p.When
+		p.Title += " – " + p.When
 	}
 	return p
 }
@@ -111,7 +115,6 @@ func newOrderPage(v *postpurchase.OrderView, c *calendar, help bool) *orderPage 
 func (p *orderPage) sumUp(c *calendar) {
 	total := strconv.Itoa(len(p.Parcels))
 	var worst, next *parcelPage
-	needsYou := false
 	for i, s := range p.Parcels {
 		s.Heading = c.say("ui.parcel_of", "n", strconv.Itoa(i+1), "total", total)
 		p.Bar = append(p.Bar, s.arrived)
@@ -119,10 +122,10 @@ func (p *orderPage) sumUp(c *calendar) {
 			p.Done++
 		}
 		if s.Tone == toneBad || s.Tone == toneWarn && s.yours {
-			if worst == nil || s.Tone == toneBad && worst.Tone != toneBad {
+			// What the customer can do something about comes first.
+			if worst == nil || s.yours && !worst.yours || s.yours == worst.yours && s.Tone == toneBad && worst.Tone != toneBad {
 				worst = s
 			}
-			needsYou = needsYou || s.yours
 		}
 		if !s.arrived && !s.eta.IsZero() && (next == nil || s.eta.Before(next.eta)) {
 			next = s
@@ -138,7 +141,7 @@ func (p *orderPage) sumUp(c *calendar) {
 	switch {
 	case p.Done == len(p.Parcels) && len(p.ToCome) == 0:
 		p.Headline, p.Tone, p.Icon = c.say("head.all_delivered"), toneGood, "check"
-	case worst != nil && needsYou:
+	case worst != nil && worst.yours:
 		p.Headline, p.Tone, p.Icon, p.When = c.say("head.needs_you"), worst.Tone, worst.Icon, worst.Heading+": "+worst.Headline
 	case worst != nil:
 		p.Headline, p.Tone, p.Icon, p.When = c.say("head.trouble"), worst.Tone, worst.Icon, worst.Heading+": "+worst.Headline
@@ -146,6 +149,9 @@ func (p *orderPage) sumUp(c *calendar) {
 		p.Headline, p.Icon = c.say("head.some_delivered", "done", strconv.Itoa(p.Done), "total", total), "truck"
 	default:
 		p.Headline, p.Icon = c.say("head.parcels", "total", total), "truck"
+	}
+	if p.Done == 0 || worst != nil {
+		p.Count = c.say("ui.delivered_of", "done", strconv.Itoa(p.Done), "total", total)
 	}
 	if p.When == "" && next != nil && next.window != "" {
 		p.When = c.say("when.next", "when", next.window)

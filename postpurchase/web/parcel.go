@@ -35,6 +35,7 @@ type parcelPage struct {
 	Stale    string
 
 	arrived bool
+	moved   bool      // the carrier has had it
 	yours   bool      // the customer has something to do
 	eta     time.Time // the end of the estimate; zero when there is none to come
 	window  string    // the estimate, as part of a sentence
@@ -70,7 +71,7 @@ func newParcelPage(v *postpurchase.OrderView, pv *postpurchase.ParcelView, c *ca
 			}
 		}
 	}
-	p.arrived = s.Status == shipment.Delivered
+	p.arrived, p.moved = s.Status == shipment.Delivered, moved(s)
 	t := tell(s, pv.Health)
 	p.Headline, p.Tone, p.Icon = c.say(t.head, "carrier", p.Carrier), t.tone, t.icon
 	p.yours = t.yours
@@ -89,7 +90,7 @@ func newParcelPage(v *postpurchase.OrderView, pv *postpurchase.ParcelView, c *ca
 			p.Next.Who = c.say("action.recipient")
 		case s.ActionBy != shipment.ActionNone && s.ActionBy != shipment.ActionRecipient:
 			p.Next.Who = c.of("action", string(s.ActionBy), "")
-		case t.tone != toneBad:
+		case t.tone == toneWarn:
 			p.Next.Who = c.say("action.none")
 		}
 	}
@@ -286,6 +287,14 @@ func (p *parcelPage) showWhen(v *postpurchase.OrderView, pv *postpurchase.Parcel
 	case shipment.Returning, shipment.Returned, shipment.Failed, shipment.Cancelled:
 		return
 	}
+	if ok && (s.Status == shipment.Exception || s.Status == shipment.AttemptFailed) {
+		// Carriers go on saying the old estimate while a parcel is held. It is only news if
+		// it came with the problem or after it.
+		if n := len(s.History); n > 0 && eta.First.Before(s.History[n-1].Seen) {
+			p.Facts = append(p.Facts, fact{c.say("ui.estimate_before"), upper(c.window(eta.Window, true)), ""})
+			return
+		}
+	}
 	shown := eta.Window
 	if !ok {
 		shown = promise
@@ -332,7 +341,7 @@ func steps(v *postpurchase.OrderView, s *shipment.Shipment, c *calendar) []step 
 		if t.IsZero() {
 			return ""
 		}
-		return upper(c.bare(t.Wall()))
+		return c.brief(t.Wall())
 	}
 	last := func(status shipment.Status) string {
 		for _, t := range slices.Backward(s.History) {
@@ -343,7 +352,7 @@ func steps(v *postpurchase.OrderView, s *shipment.Shipment, c *calendar) []step 
 		return ""
 	}
 	if !v.Order.PlacedAt.IsZero() {
-		list[0].When = upper(c.bare(v.Order.PlacedAt.In(c.zone)))
+		list[0].When = c.brief(v.Order.PlacedAt.In(c.zone))
 	}
 	list[1].When = day(s.PickedUpAt)
 	at, problem := 0, false

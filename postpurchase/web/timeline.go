@@ -54,7 +54,7 @@ func timeline(s *shipment.Shipment, carrier string, c *calendar) []dayView {
 		}
 		v.Place = placeOf(e)
 		if e.Time.Precision() != shipment.PrecisionDay && !e.Time.IsZero() {
-			v.Clock, v.Zone = c.style.clock(e.Time.Wall()), c.foreign(e.Time)
+			v.Clock, v.Zone = strings.TrimSuffix(c.style.clock(e.Time.Wall()), nbsp+"Uhr"), c.foreign(e.Time)
 		}
 		if d := civil(e.Time.Wall()); len(days) == 0 || !d.Equal(wall) {
 			label := c.say("ui.no_day")

@@ -314,7 +314,7 @@ func (h *Handler) track(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	f := h.frame(r, h.wordsFor(r, v.Order.Locale))
-	f.Order = newOrderPage(v, &calendar{f.words, v.At, v.Zone}, h.opt.SupportURL != "" || h.opt.SupportEmail != "")
+	f.Order = newOrderPage(v, &calendar{f.words, v.At, v.Zone})
 	f.Title = f.Order.Title
 	f.Help.Text = f.say("ui.help_text", "number", v.Order.DisplayNumber())
 	h.show(w, r, http.StatusOK, f)

@@ -18,6 +18,7 @@ const nbsp = "\u00a0" // keeps a day with its month, and an hour with its half o
 type dateStyle struct {
 	days, months []string
 	date         func(s *dateStyle, t time.Time) string // "Tuesday, November 24"
+	short        func(s *dateStyle, t time.Time) string // "Nov 24"
 	clock        func(t time.Time) string
 	clocks       func(from, to time.Time) string
 }
@@ -36,6 +37,16 @@ func styleOf(tag string) dateStyle {
 			date: func(s *dateStyle, t time.Time) string {
 				return s.days[t.Weekday()] + ", " + strconv.Itoa(t.Day()) + "." + nbsp + s.months[t.Month()-1]
 			},
+			short: func(s *dateStyle, t time.Time) string {
+				month := []rune(s.months[t.Month()-1])
+				switch {
+				case t.Month() == time.September:
+					month = []rune("Sept.")
+				case len(month) > 4:
+					month = append(month[:3:3], '.')
+				}
+				return strconv.Itoa(t.Day()) + "." + nbsp + string(month)
+			},
 			clock:  func(t time.Time) string { return t.Format("15:04") + nbsp + "Uhr" },
 			clocks: func(a, b time.Time) string { return a.Format("15:04") + "–" + b.Format("15:04") + nbsp + "Uhr" },
 		}
@@ -47,6 +58,7 @@ func styleOf(tag string) dateStyle {
 		english.date = func(s *dateStyle, t time.Time) string {
 			return s.days[t.Weekday()] + ", " + s.months[t.Month()-1] + nbsp + strconv.Itoa(t.Day())
 		}
+		english.short = func(_ *dateStyle, t time.Time) string { return t.Format("Jan" + nbsp + "2") }
 		english.clock = clock12
 		english.clocks = func(a, b time.Time) string {
 			from, to := clock12(a), clock12(b)
@@ -59,6 +71,7 @@ func styleOf(tag string) dateStyle {
 		english.date = func(s *dateStyle, t time.Time) string {
 			return s.days[t.Weekday()] + " " + strconv.Itoa(t.Day()) + nbsp + s.months[t.Month()-1]
 		}
+		english.short = func(_ *dateStyle, t time.Time) string { return t.Format("2" + nbsp + "Jan") }
 		english.clock = func(t time.Time) string { return t.Format("15:04") }
 		english.clocks = func(a, b time.Time) string { return a.Format("15:04") + "–" + b.Format("15:04") }
 	}
@@ -99,6 +112,14 @@ func (c *calendar) date(t time.Time) string {
 		s += " " + strconv.Itoa(t.Year())
 	}
 	return s
+}
+
+// brief names a day where there is little room: "Today", "Nov 24".
+func (c *calendar) brief(t time.Time) string {
+	if s := c.bare(t); s != c.date(t) {
+		return upper(s)
+	}
+	return c.style.short(&c.style, t)
 }
 
 // onDay names a day as it stands in a sentence: "today", "am Dienstag, 24. November".

@@ -245,6 +245,8 @@ var stories = []story{
 		[]string{"We are preparing your order", "Arrives by Thursday 19\u00a0November"}, []string{"Tracking number"}},
 	{"cancelled-order", func(w *world) { w.place(w.anOrder("01", func(o *order.Order) { o.Cancelled = true })) },
 		[]string{"This order was cancelled"}, []string{"step.", "Out for delivery"}},
+	{"cancelled-with-label", single(fake.NoScan(cologne, berlin, 3), 2*time.Hour, func(o *order.Order) { o.Cancelled = true }),
+		[]string{"<h1>This order was cancelled</h1>"}, nil},
 	{"announced", single(fake.OnTime(cologne, berlin, 3), 2*time.Hour, promised(3)),
 		[]string{"Packed and waiting for", "Arrives Thursday 19\u00a0November"}, nil},
 	{"in-transit", single(fake.OnTime(cologne, berlin, 3), day, promised(4)),
@@ -262,7 +264,7 @@ var stories = []story{
 	{"pickup-german", single(fake.Pickup(cologne, berlin, 3), 3*day+9*time.Hour, german),
 		[]string{"Liegt zur Abholung bereit", "Wartet auf Sie bis Donnerstag, 26.\u00a0November", "Abholen bis"}, nil},
 	{"customs", single(fake.HeldByCustoms(newYork, berlin, 5), 4*day+7*time.Hour),
-		[]string{"Held by customs", "Customs ask for papers or details.", "UTC−5"}, nil},
+		[]string{"Held by customs", "Customs ask for papers or details.", "UTC−5", "Estimate before this happened"}, []string{"Arrives"}},
 	{"delivered", single(fake.OnTime(cologne, berlin, 3), 3*day+4*time.Hour, promised(3)),
 		[]string{"Delivered", "Today at 12:30"}, []string{"later than", "Last checked", "Example", "Front door", "Promised"}},
 	{"delivered-late", single(fake.Late(cologne, berlin, 3), 5*day+6*time.Hour, promised(3)),
@@ -309,12 +311,18 @@ var stories = []story{
 		w.ship("01", "FP4711002", fake.Pickup(cologne, berlin, 2), lines("l2", 2, "l3", 1)...)
 		w.pass(2*day + 9*time.Hour)
 	}, []string{"Für eines Ihrer Pakete sind Sie gefragt", "Paket 2 von 2: Liegt zur Abholung bereit"}, []string{"Kommt noch"}},
+	{"split-needs-you-first", func(w *world) {
+		w.place(w.anOrder("01"))
+		w.ship("01", "FP4711001", fake.Damaged(cologne, berlin, 2))
+		w.ship("01", "FP4711002", fake.Pickup(cologne, berlin, 2))
+		w.pass(2*day + 9*time.Hour)
+	}, []string{"One of your parcels needs you", "Parcel 2 of 2: Ready for you to collect"}, nil},
 	{"split-delivered", func(w *world) {
 		w.place(w.anOrder("01"))
 		w.ship("01", "FP4711001", fake.OnTime(cologne, berlin, 2))
 		w.ship("01", "FP4711002", fake.OnTime(cologne, berlin, 3))
 		w.pass(4 * day)
-	}, []string{"Everything has arrived", "2 of 2 delivered"}, nil},
+	}, []string{"Everything has arrived", "Parcel 2 of 2"}, nil},
 	{"honest-times", func(w *world) {
 		w.place(w.anOrder("01"))
 		w.ship("01", "FP4711001", nil)
