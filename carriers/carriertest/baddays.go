@@ -162,9 +162,13 @@ func (e exam) days() []badDay {
 		}, kinds: append(unavailable, malformed...), temporary: true, attempts: maxAttempts},
 	}
 	if e.TokenPath != "" {
+		revoked := "" // the token that is bad before its time
 		days = append(days,
-			badDay{name: "401 once", serve: func(w http.ResponseWriter, r *http.Request, n int) {
+			badDay{name: "401 until another token", serve: func(w http.ResponseWriter, r *http.Request, n int) {
 				if n == 1 {
+					revoked = r.Header.Get("Authorization")
+				}
+				if r.Header.Get("Authorization") == revoked {
 					status(401, json, echo)(w, r, n)
 					return
 				}

@@ -94,6 +94,9 @@ func (c *carrier) serve(e exam) http.Handler {
 		c.attempts++
 		n := c.attempts
 		c.mu.Unlock()
+		if n > 10*maxAttempts {
+			panic(http.ErrAbortHandler) // an adapter that goes on for ever is to fail, not to hang
+		}
 		_, _ = io.Copy(io.Discard, r.Body)
 		c.handler(w, r, n)
 	})
