@@ -84,6 +84,8 @@ func TestAdapter(t *testing.T) {
 			"999999999999":           carriers.Possible, // 12 digits
 			"JJD0099123456":          carriers.Likely,   // the same, short
 			"JVGL0991234560":         carriers.Likely,   // another licence plate
+			"JJD0002991234567801":    carriers.Possible, // Yodel's
+			"JD0002991234567801":     carriers.Possible, // the same, short
 			"XJD0099123456":          carriers.NoMatch,
 			"GM9E44608A27984866BA2D": carriers.Possible, // eCommerce, hexadecimal
 			"GMAILACCOUNTNUMBER":     carriers.NoMatch,
@@ -113,7 +115,7 @@ func TestCodesAreComplete(t *testing.T) {
 	}
 	want := map[string]int{
 		"express": 44, "parcel-de": 16, "svb": 46, "ecommerce": 289, "ecommerce-europe": 162, // 557
-		"parcel-de-ice": 16, "statusCode": 5,
+		"parcel-de-ice": 27, "statusCode": 5,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
@@ -175,7 +177,12 @@ func TestDelivered(t *testing.T) {
 		{"parcel-de", "delivered", "ZF", "", shipment.AvailableForPickup, shipment.DetailReady},
 		{"parcel-de", "delivered", "ZF", "CNRFC", shipment.AvailableForPickup, shipment.DetailReady},
 		{"parcel-de", "delivered", "ZF", "HLDCC", shipment.AvailableForPickup, shipment.DetailReady},
+		{"parcel-de", "delivered", "ZF", "LDTMV", shipment.InTransit, shipment.DetailMoving}, // the customer would come too early
+		{"parcel-de", "delivered", "ZF", "EXPHD", shipment.Exception, shipment.DetailHeld},
 		{"parcel-de", "delivered", "LA", "CNRFC", shipment.AvailableForPickup, shipment.DetailReady},
+		{"parcel-de", "transit", "LA", "HLDCC", shipment.AvailableForPickup, shipment.DetailReady},
+		{"parcel-de", "transit", "LA", "HNDDE", shipment.AvailableForPickup, shipment.DetailReady},
+		{"parcel-de", "transit", "LA", "INFCL", shipment.Exception, shipment.DetailHeld},
 		{"parcel-de", "transit", "PO", "", shipment.InTransit, ""},
 		{"parcel-de", "transit", "PO", "LDTMV", shipment.OutForDelivery, shipment.DetailOnVehicle},
 		{"post-de", "delivered", "RETURNED_TO_SENDER", "", shipment.Returned, shipment.DetailToSender},
@@ -229,6 +236,15 @@ func TestDelaysAndCustoms(t *testing.T) {
 		e := event(t, tt.service, "failure", tt.status, "")
 		if e.Status != tt.want || e.Detail != tt.detail || e.Reason != tt.reason {
 			t.Errorf("%s %s: %q %q %q", tt.service, tt.status, e.Status, e.Detail, e.Reason)
+		}
+	}
+	// DHL says "exception" (BV) of what is none; a customer would be told to act.
+	for ice, want := range map[string]shipment.Status{
+		"SECHK": "", "CHECK": "", "PURCR": "", "INFCL": shipment.InTransit, "RELBL": shipment.InTransit,
+		"TRBCR": shipment.InTransit, "DMGDS": shipment.Exception, "": shipment.Exception,
+	} {
+		if e := event(t, "parcel-de", "failure", "BV", ice); e.Status != want {
+			t.Errorf("parcel-de BV with %q: %q, want %q", ice, e.Status, want)
 		}
 	}
 	if e := event(t, "parcel-de", "transit", "NB", "STORN"); e.Class != shipment.ClassRetraction || e.Status != "" {
