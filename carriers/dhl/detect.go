@@ -17,6 +17,9 @@ func (a *Adapter) Detect(number string) carriers.Match {
 	switch {
 	case carriers.Digits(number):
 		return detectDigits(number)
+	case n >= 16 && n <= 24 && piece(number, "JD0002", "JJD0002"):
+		// Yodel took over DHL's domestic parcels in Britain; its published numbers begin so.
+		return match(carriers.Possible, "a licence plate of DHL, from Yodel's share of them")
 	case n >= 13 && n <= 24 && piece(number, "JJD", "JVGL"):
 		return match(carriers.Likely, "a licence plate of DHL; Yodel has the form too")
 	case n >= 18 && n <= 20 && piece(number, "JD"):
