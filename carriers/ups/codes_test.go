@@ -32,12 +32,12 @@ func TestTableIsWhole(t *testing.T) {
 	want := map[string]count{
 		// 687 of UPS's list, and three that are listed as D.
 		"X": {
-			"all": 690, "informational": 139, "retraction": 1, "pre_transit": 4, "in_transit": 295, "out_for_delivery": 3,
-			"attempt_failed": 24, "available_for_pickup": 7, "exception": 172, "returning": 26, "returned": 1,
+			"all": 690, "informational": 139, "retraction": 1, "pre_transit": 4, "in_transit": 294, "out_for_delivery": 3,
+			"attempt_failed": 25, "available_for_pickup": 7, "exception": 172, "returning": 26, "returned": 1,
 			"delivered": 8, "failed": 9, "cancelled": 1,
 		},
 		// 151 of UPS's list, and FS and ZP.
-		"D":       {"all": 153, "informational": 33, "in_transit": 39, "out_for_delivery": 2, "available_for_pickup": 6, "exception": 21, "returned": 1, "delivered": 51},
+		"D":       {"all": 153, "informational": 33, "in_transit": 40, "out_for_delivery": 2, "available_for_pickup": 5, "exception": 21, "returned": 1, "delivered": 51},
 		"I":       {"all": 38, "informational": 3, "retraction": 3, "pre_transit": 2, "in_transit": 25, "out_for_delivery": 4, "cancelled": 1},
 		"M":       {"all": 4, "pre_transit": 3, "cancelled": 1},
 		"U":       {"all": 3, "informational": 3},
@@ -100,6 +100,9 @@ func TestDeliveredTraps(t *testing.T) {
 		{"D", "2Q", "011", on, shipment.AvailableForPickup, shipment.DetailPickupPoint, shipment.ClassStatus},
 		{"D", "B0", "011", on, shipment.Returned, shipment.DetailToSender, shipment.ClassStatus},
 		{"D", "F7", "011", on, shipment.InTransit, shipment.DetailHandedToPartner, shipment.ClassStatus},
+		// A request to hold is not ready yet.
+		{"D", "AU", "", on, shipment.InTransit, shipment.DetailRedirected, shipment.ClassStatus},
+		{"D", "AU", "017", on, shipment.AvailableForPickup, shipment.DetailReady, shipment.ClassStatus},
 		// Delivered to the sender.
 		{"D", "B0", "034", on, shipment.Returned, shipment.DetailToSender, shipment.ClassStatus},
 		{"D", "B0", "", on, shipment.Returned, shipment.DetailToSender, shipment.ClassStatus},
