@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
@@ -55,6 +56,9 @@ func (b *Backend) Update(ctx context.Context, shop string, fn func(tx postpurcha
 		case <-r.done:
 			return r.answer()
 		default:
+			// Those whose commit has just ended may come again at once: let them, it costs
+			// nothing when nobody else is there, and they need not wait for the next one.
+			runtime.Gosched()
 			b.commit(b.take())
 		}
 	}

@@ -3,7 +3,6 @@ package sqlite
 import (
 	"cmp"
 	"database/sql"
-	"encoding/json"
 	"fmt"
 	"math"
 	"time"
@@ -48,15 +47,6 @@ func health(h shipment.Health) string { return string(cmp.Or(h, shipment.HealthU
 
 func notFound(what string) error {
 	return fmt.Errorf("sqlite: %s: %w", what, postpurchase.ErrNotFound)
-}
-
-// decode reads a document. Its error names no content.
-func decode[T any](doc []byte) (*T, error) {
-	v := new(T)
-	if err := json.Unmarshal(doc, v); err != nil {
-		return nil, fmt.Errorf("%w: a document cannot be read", ErrCorrupt)
-	}
-	return v, nil
 }
 
 func one[T any](r *reader, what string, q query, args ...any) (*T, error) {
@@ -129,7 +119,7 @@ func (r *reader) parcel(rows *sql.Rows) (*parcelRow, error) {
 			return row, nil
 		}
 	}
-	p, err := decodeParcel(doc)
+	p, err := decode[postpurchase.Parcel](doc)
 	if err != nil {
 		return nil, err
 	}

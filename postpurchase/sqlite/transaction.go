@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"encoding/json"
 	"slices"
 	"time"
 
@@ -284,7 +283,7 @@ func (t *transaction) Enqueue(j postpurchase.Job) error {
 }
 
 func (t *transaction) writeOrder(o *order.Order) error {
-	doc, err := json.Marshal(o)
+	doc, err := encode(o)
 	if err != nil {
 		return err
 	}
@@ -293,7 +292,7 @@ func (t *transaction) writeOrder(o *order.Order) error {
 }
 
 func (t *transaction) writeParcel(p *postpurchase.Parcel) error {
-	doc, err := encodeParcel(p)
+	doc, err := encode(p)
 	if err != nil {
 		return err
 	}
@@ -365,7 +364,7 @@ func (t *transaction) link(old, row *parcelRow) error {
 }
 
 func (t *transaction) writeMessage(m *postpurchase.Message) error {
-	doc, err := json.Marshal(m)
+	doc, err := encode(m)
 	if err != nil {
 		return err
 	}
@@ -374,7 +373,7 @@ func (t *transaction) writeMessage(m *postpurchase.Message) error {
 }
 
 func (t *transaction) writeInbox(i postpurchase.InboxItem) error {
-	doc, err := json.Marshal(i)
+	doc, err := encode(&i)
 	if err != nil {
 		return err
 	}
@@ -386,7 +385,7 @@ func (t *transaction) writeInbox(i postpurchase.InboxItem) error {
 }
 
 func (t *transaction) writeCursor(c postpurchase.Cursor) error {
-	doc, err := json.Marshal(c)
+	doc, err := encode(&c)
 	if err != nil {
 		return err
 	}
