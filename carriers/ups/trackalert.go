@@ -102,7 +102,13 @@ func (alert *wireAlert) update() (carriers.Update, bool) {
 // Subscribe implements [carriers.Subscriber]: UPS will post what happens to the
 // parcels for 14 days from now, and nothing of before. It takes 1Z and 1R numbers
 // only; others, and those that UPS refuses, have [carriers.ErrInvalid].
+//
+// Without Config.WebhookCredential every push would be refused, so there is nothing to
+// subscribe to: the error wraps [carriers.ErrUnsupported].
 func (a *Adapter) Subscribe(ctx context.Context, queries []carriers.Query) ([]carriers.Subscription, error) {
+	if a.cfg.WebhookCredential == "" {
+		return nil, &carriers.Error{Carrier: Code, Op: "subscribe", Kind: carriers.ErrUnsupported, Message: "Config.WebhookCredential is empty"}
+	}
 	subs := make([]carriers.Subscription, len(queries))
 	var numbers []string
 	var at []int // where each number stands

@@ -81,3 +81,21 @@ var suite = carriertest.Suite{
 }
 
 func TestAdapter(t *testing.T) { carriertest.Run(t, suite) }
+
+func TestNoPushesWithoutACredential(t *testing.T) {
+	a, err := ups.New(ups.Config{ClientID: "id", ClientSecret: "secret", HTTPClient: &http.Client{Transport: noNetwork{t}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Subscribe(t.Context(), []carriers.Query{{Number: "1Z999AA10123456784"}}); !errors.Is(err, carriers.ErrUnsupported) {
+		t.Errorf("Subscribe: %v, want %v", err, carriers.ErrUnsupported)
+	}
+}
+
+// noNetwork fails the test when it is used.
+type noNetwork struct{ t *testing.T }
+
+func (n noNetwork) RoundTrip(*http.Request) (*http.Response, error) {
+	n.t.Error("a request was sent")
+	return nil, errors.New("no network")
+}
