@@ -2,6 +2,7 @@ package ups_test
 
 import (
 	"encoding/json"
+	"errors"
 	"net/http"
 	"testing"
 
