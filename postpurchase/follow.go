@@ -162,14 +162,8 @@ func (s *Service) newParcel(tx Tx, o *order.Order, op order.Parcel, part ParcelO
 		Followed: now, Tracking: shipment.TrackingActive, PollAt: now,
 	}
 	// What the carrier still says of the number's last parcel, by whomever it was sent, is
-	// not of this one. A label is not made before there is an order; shops' clocks and
-	// exchanges have a week.
-	switch {
-	case epoch > 0:
-		p.Shipment.NotBefore = cmp.Or(op.ShippedAt, o.PlacedAt, now).Add(-7 * 24 * time.Hour).UTC()
-	case !o.PlacedAt.IsZero():
-		p.Shipment.NotBefore = o.PlacedAt.Add(-7 * 24 * time.Hour).UTC()
-	}
+	// not of this one.
+	p.Shipment.NotBefore = notBefore(o, op, epoch, now)
 	if s.set.CanSubscribe(ref.Carrier) {
 		p.RenewAt = now
 	}
