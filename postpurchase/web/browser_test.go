@@ -70,6 +70,9 @@ func (c *complaints) hear(ev any) {
 	defer c.mu.Unlock()
 	switch ev := ev.(type) {
 	case *log.EventEntryAdded:
+		if strings.HasSuffix(ev.Entry.URL, "/favicon.ico") {
+			return // browsers ask every host for one, late and unasked
+		}
 		c.list = append(c.list, fmt.Sprint(ev.Entry.Level, ": ", ev.Entry.Text))
 	case *runtime.EventConsoleAPICalled:
 		c.list = append(c.list, "console: "+string(ev.Type))
@@ -84,17 +87,6 @@ func (c *complaints) take() []string {
 	list := c.list
 	c.list = nil
 	return list
-}
-
-// serve serves pages, and the icon that browsers ask every host for.
-func serve(pages http.Handler) *httptest.Server {
-	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/favicon.ico" {
-			w.WriteHeader(http.StatusNoContent)
-			return
-		}
-		pages.ServeHTTP(w, r)
-	}))
 }
 
 func scheme(name string) chromedp.Action[chromedp.Void] {
@@ -184,7 +176,7 @@ func TestBrowser(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			w := newWorld(t)
 			s.tell(w)
-			server := serve(w.pages)
+			server := httptest.NewServer(w.pages)
 			defer server.Close()
 			look(t, server.URL+"/t/"+w.svc.OrderToken("01"))
 			visible, err := chromedp.Run(ctx, chromedp.Evaluate[string](`document.body.innerText.replace(/[ \n]+/g, ' ')`))
@@ -202,7 +194,7 @@ func TestBrowser(t *testing.T) {
 		w.place(w.anOrder("01"))
 		mux := http.NewServeMux()
 		mux.Handle("/post/", http.StripPrefix("/post", w.pages))
-		server := serve(mux)
+		server := httptest.NewServer(mux)
 		defer server.Close()
 		look(t, server.URL+"/post/")
 		try := func(email string) string {
@@ -222,8 +214,18 @@ func TestBrowser(t *testing.T) {
 			}
 			return h1
 		}
+		// A browser that sends no Sec-Fetch-Site is judged by its Origin.
+		origins := make(chan string, 8)
+		mux.HandleFunc("POST /post/track", func(rw http.ResponseWriter, r *http.Request) {
+			origins <- r.Header.Get("Origin")
+			r.Header.Del("Sec-Fetch-Site")
+			http.StripPrefix("/post", w.pages).ServeHTTP(rw, r)
+		})
 		if got := try("someone@else.example"); !strings.Contains(got, "We could not find an order") {
 			t.Errorf("a wrong address shows %q", got)
+		}
+		if origin := <-origins; origin != server.URL {
+			t.Errorf("the form says that it comes from %q", origin)
 		}
 		heard.take() // Chromium notes that the answer was 404
 		if got := try("ada@customer.example"); !strings.Contains(got, "We are preparing your order") {
@@ -238,7 +240,7 @@ func TestBrowser(t *testing.T) {
 		t.Run("accent "+accent, func(t *testing.T) { // whatever the shop's colour, it can be read
 			w := newWorld(t, func(_ *postpurchase.Config, o *web.Options) { o.Theme.Accent = accent })
 			w.place(w.anOrder("01"))
-			server := serve(w.pages)
+			server := httptest.NewServer(w.pages)
 			defer server.Close()
 			look(t, server.URL+"/t/"+w.svc.OrderToken("01"))
 		})
@@ -247,7 +249,7 @@ func TestBrowser(t *testing.T) {
 	t.Run("hostile", func(t *testing.T) {
 		w := newWorld(t)
 		w.tellHostile()
-		server := serve(w.pages)
+		server := httptest.NewServer(w.pages)
 		defer server.Close()
 		look(t, server.URL+"/t/"+w.svc.OrderToken("01"))
 		title, err := chromedp.Run(ctx, chromedp.Title())
@@ -265,7 +267,7 @@ func TestBrowser(t *testing.T) {
 
 	t.Run("measure", func(t *testing.T) {
 		// The measuring must find what is wrong, or its silence proves nothing.
-		server := serve(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		server := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 			rw.Header().Set("Content-Type", "text/html")
 			fmt.Fprint(rw, `<body style="background:#fff"><p style="color:#999">pale<p style="width:2000px">wide<p><a href="x">low</a>`)
 		}))

@@ -262,6 +262,11 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request, status int, f *fr
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Language", f.lang)
+	if f.Form != nil {
+		// With no-referrer a browser sends "Origin: null" with the form, which is then
+		// refused where it does not send Sec-Fetch-Site: old Safari, and plain http.
+		w.Header().Set("Referrer-Policy", "same-origin")
+	}
 	w.WriteHeader(status)
 	w.Write(b.Bytes())
 }
