@@ -72,7 +72,7 @@ func newParcelPage(v *postpurchase.OrderView, pv *postpurchase.ParcelView, c *ca
 		}
 	}
 	p.arrived, p.moved = s.Status == shipment.Delivered, moved(s)
-	t := tell(s, pv.Health)
+	t := tell(s, pv.Health, postponed(s, c))
 	p.Headline, p.Tone, p.Icon = c.say(t.head, "carrier", p.Carrier), t.tone, t.icon
 	p.yours = t.yours
 	if t.next != "" {
@@ -134,8 +134,9 @@ type telling struct {
 }
 
 // tell decides the headline and what to do next. What the customer can do something
-// about comes before what they can only wait for.
-func tell(s *shipment.Shipment, h shipment.HealthReport) telling {
+// about comes before what they can only wait for. postponed says that a parcel out for
+// delivery will not come today.
+func tell(s *shipment.Shipment, h shipment.HealthReport, postponed bool) telling {
 	switch s.Status {
 	case shipment.Delivered:
 		switch s.Detail {
@@ -183,8 +184,13 @@ func tell(s *shipment.Shipment, h shipment.HealthReport) telling {
 	case shipment.Cancelled:
 		return telling{"head.cancelled", "next.cancelled", toneBad, "cross", false}
 	case shipment.OutForDelivery:
-		if h.Stalled {
-			break
+		switch {
+		case h.Stalled:
+			return telling{"head.stalled", "next.stalled", toneWarn, "clock", false}
+		case postponed && h.Late:
+			return telling{"head.delayed", "next.late", toneWarn, "clock", false}
+		case postponed:
+			return telling{"head.delayed", "", toneWarn, "clock", false}
 		}
 		return telling{"head.out_for_delivery", "next.out_for_delivery", toneCalm, "truck", false}
 	}
@@ -205,6 +211,23 @@ func tell(s *shipment.Shipment, h shipment.HealthReport) telling {
 		return telling{"head.pre_transit", "", toneCalm, "box", false}
 	}
 	return telling{"head.pending", "", toneCalm, "box", false}
+}
+
+// postponed reports whether a parcel that was out for delivery is not any more, though
+// the carrier has no scan to say so: the vehicle left on another day, or the estimate is
+// of a later one.
+func postponed(s *shipment.Shipment, c *calendar) bool {
+	today := civil(c.now.In(c.zone))
+	if !s.StatusAt.IsZero() && civil(s.StatusAt.Wall()).Before(today) {
+		return true
+	}
+	eta, ok := s.ETA()
+	from := eta.Window.From
+	if from.IsZero() {
+		from = eta.Window.To
+	}
+	day, _ := c.local(from)
+	return ok && civil(day).After(today)
 }
 
 func isAddress(s *shipment.Shipment) bool {
