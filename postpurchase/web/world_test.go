@@ -291,7 +291,7 @@ var stories = []story{
 		[]string{"On its way, later than planned", "It was expected"}, []string{"Arrives"}},
 	{"taken-back", single(fake.Retracted(cologne, berlin, 3), 3*day+6*time.Hour),
 		[]string{"On its way, later than planned", "Now expected tomorrow", "took back an earlier entry"}, []string{"Handed over to you", "is on the delivery vehicle"}},
-	{"came-back-to-depot", single(fake.OnTime(cologne, berlin, 3)[:8], 4*day),
+	{"came-back-to-depot", single(fake.OnTime(cologne, berlin, 3)[:7], 4*day),
 		[]string{"On its way, later than planned", "It was expected yesterday", "On the delivery vehicle"}, []string{"is on the delivery vehicle"}},
 	{"delivered-twice", single(fake.DeliveredTwice(cologne, berlin, 3), 5*day),
 		[]string{"Thursday 19\u00a0November at 12:30"}, []string{"Friday 20"}},
