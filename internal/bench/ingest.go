@@ -214,6 +214,7 @@ func measure(p pipeline, folder string, callers int, length time.Duration, seed 
 var pipelines = []pipeline{
 	{"floor: by hand, group commit", openFloor},
 	{"ours: sqlite.Backend.Update", openBackend},
+	{"ours: Service.Ingest", openService},
 }
 
 // openBackend does what the service does around Update and Apply, without planning.

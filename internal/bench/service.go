@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/doorstep-go/doorstep/carriers"
+	"github.com/doorstep-go/doorstep/notify"
+	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/clock"
+	"github.com/doorstep-go/doorstep/postpurchase/order"
+	"github.com/doorstep-go/doorstep/postpurchase/shipment"
+	"github.com/doorstep-go/doorstep/postpurchase/sqlite"
+)
+
+// openService ingests through the whole service: every change of status is also put to
+// the planner, which reads the order and its messages, and keeps what it decides. The
+// mix of messages is the planner's: by its rules every fresh event is one decision.
+func openService(path string) (func(event) error, func() error, error) {
+	ctx := context.Background()
+	b, err := sqlite.Open(ctx, path)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := errors.Join(fillBackend(ctx, b), fillOrders(ctx, b)); err != nil {
+		return nil, nil, errors.Join(err, b.Close())
+	}
+	svc, err := postpurchase.New(postpurchase.Config{
+		ShopID: "shop", Carriers: []carriers.Adapter{silent{}}, Backend: b, Brand: notify.Shop{Name: "Shop"}, Zone: "Europe/Berlin",
+		Clock: clock.NewFake(start.Add(time.Hour)),
+	})
+	if err != nil {
+		return nil, nil, errors.Join(err, b.Close())
+	}
+	keep := func(e event) error {
+		news := carriers.Update{TrackingNumber: parcelRef(e.parcel).TrackingNumber}
+		news.Events = []shipment.Event{e.shipmentEvent()}
+		return svc.Ingest(ctx, "ups", news)
+	}
+	return keep, b.Close, nil
+}
+
+// silent is a carrier that is never asked: its news is pushed.
+type silent struct{}
+
+func (silent) Code() string { return "ups" }
+func (silent) Track(context.Context, []carriers.Query) ([]carriers.Result, error) {
+	return nil, errors.ErrUnsupported
+}
+func (silent) Limits() carriers.Limits { return carriers.Limits{} }
+
+func fillOrders(ctx context.Context, b postpurchase.Backend) error {
+	const chunk = 500
+	for from := 0; from < parcels; from += chunk {
+		err := b.Update(ctx, "shop", func(tx postpurchase.Tx) error {
+			for i := from; i < from+chunk; i++ {
+				o := &order.Order{
+					ID: orderID(i), Number: strings.TrimPrefix(orderID(i), "order-"), PlacedAt: start, UpdatedAt: start, Payment: order.PaymentPaid,
+					Locale: "de-DE", TimeZone: "Europe/Berlin", Customer: order.Customer{Name: "A. Customer", Email: "a@example.com"},
+					Lines: []order.Line{{ID: "1", SKU: "S", Title: "Shoes", Quantity: 1}},
+				}
+				if err := tx.PutOrder(o); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
