@@ -35,11 +35,6 @@ func Pace(p *Parcel, now time.Time) time.Duration {
 			d = 8 * time.Hour
 		}
 	}
-	if s := p.Shipment.Status; s == shipment.InTransit || s == shipment.AttemptFailed {
-		if eta, ok := p.Shipment.ETA(); ok && eta.Window.End(time.UTC).Sub(now) < 24*time.Hour {
-			d = time.Hour
-		}
-	}
 	quiet := p.NewsAt
 	if quiet.IsZero() {
 		quiet = p.Followed
@@ -49,6 +44,18 @@ func Pace(p *Parcel, now time.Time) time.Duration {
 	}
 	if now.Before(p.PushUntil) && d >= 2*time.Hour {
 		d *= 4
+	}
+	if s := p.Shipment.Status; s == shipment.InTransit || s == shipment.AttemptFailed {
+		// The day on which it is to come begins with a question, and has one every hour.
+		end := p.Promise.End(time.UTC)
+		if eta, ok := p.Shipment.ETA(); ok {
+			end = eta.Window.End(time.UTC)
+		}
+		if left := end.Sub(now); left > day {
+			d = min(d, left-day)
+		} else if left > -day {
+			d = min(d, time.Hour)
+		}
 	}
 	// Parcels that were followed together are not asked about together for ever.
 	h := fnv.New32a()

@@ -20,6 +20,7 @@ var (
 	_ carriers.Detector        = (*Adapter)(nil)
 	_ carriers.WebhookReceiver = (*Adapter)(nil)
 	_ carriers.Subscriber      = (*Adapter)(nil)
+	_ carriers.Namer           = (*Adapter)(nil)
 )
 
 // Config is the fake carrier's choices. The zero value is good.
@@ -77,6 +78,9 @@ func (a *Adapter) Put(number string, start time.Time, j Journey) error {
 
 // Code implements [carriers.Adapter].
 func (a *Adapter) Code() string { return Code }
+
+// Name implements [carriers.Namer].
+func (a *Adapter) Name() string { return "Fake Parcel" }
 
 // Limits implements [carriers.Adapter]: ten parcels in one question, no other limit.
 func (a *Adapter) Limits() carriers.Limits {
