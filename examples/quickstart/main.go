@@ -7,6 +7,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"log"
+	"net"
 	"net/http"
 	"os/signal"
 	"syscall"
@@ -42,10 +43,9 @@ func main() {
 	}))
 
 	// The tracking page and the carriers' webhooks, wherever you like:
+	pages := must(web.New(svc, web.Options{ShopName: "Ada's Tea"}))
+	go http.Serve(must(net.Listen("tcp", "localhost:8080")), pages)
 	fmt.Println(svc.OrderLink("1001"))
-	server := &http.Server{Addr: "localhost:8080", Handler: must(web.New(svc, web.Options{ShopName: "Ada's Tea"}))}
-	context.AfterFunc(ctx, func() { server.Close() })
-	go server.ListenAndServe()
 	check(svc.Run(ctx)) // until Ctrl-C
 }
 
