@@ -32,10 +32,9 @@ const (
 
 // event is one thing that a carrier pushes: about 300 bytes as JSON.
 type event struct {
-	parcel    int
-	number    int // of the parcel's events, from 0
-	duplicate bool
-	message   bool
+	parcel  int
+	number  int  // of the parcel's events, from 0
+	message bool // it calls for a message
 }
 
 // source makes events at random, the same for every pipeline.
@@ -50,13 +49,14 @@ func newSource(seed uint64) *source { return &source{dice: rand.New(rand.NewPCG(
 func (s *source) next() event {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e := event{parcel: s.dice.IntN(parcels), message: s.dice.IntN(100) < notified}
+	e := event{parcel: s.dice.IntN(parcels)}
 	if s.seen[e.parcel] > 0 && s.dice.IntN(100) < duplicates {
-		e.number, e.duplicate = s.seen[e.parcel]-1, true
-		return e
+		e.number = s.seen[e.parcel] - 1
+	} else {
+		e.number = s.seen[e.parcel]
+		s.seen[e.parcel]++
 	}
-	e.number = s.seen[e.parcel]
-	s.seen[e.parcel]++
+	e.message = (e.parcel*7919+e.number*104729)%100 < notified
 	return e
 }
 
@@ -64,14 +64,19 @@ var start = time.Date(2026, 3, 2, 8, 0, 0, 0, time.FixedZone("", 3600))
 
 func (e event) at() time.Time { return start.Add(time.Duration(e.number) * time.Hour) }
 
-// statuses go round so that every fresh event changes the status.
+// statuses go round: an event that calls for a message changes the status, another is
+// history.
 var statuses = []shipment.Status{shipment.InTransit, shipment.OutForDelivery, shipment.AttemptFailed, shipment.Exception}
 
 var filler = strings.Repeat("Processed at facility. ", 4)
 
 func (e event) shipmentEvent() shipment.Event {
+	class := shipment.ClassInformational
+	if e.message {
+		class = shipment.ClassStatus
+	}
 	return shipment.Event{
-		Time: shipment.At(e.at()), Class: shipment.ClassStatus, Status: statuses[e.number%len(statuses)],
+		Time: shipment.At(e.at()), Class: class, Status: statuses[e.number%len(statuses)],
 		Code: "C" + strconv.Itoa(e.number%40), Kind: "I", Text: filler,
 		Place: shipment.Place{City: "Cologne", PostalCode: "50667", Country: "DE"}, Sequence: e.number, Seen: e.at().Add(time.Minute),
 	}

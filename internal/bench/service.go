@@ -16,8 +16,7 @@ import (
 )
 
 // openService ingests through the whole service: every change of status is also put to
-// the planner, which reads the order and its messages, and keeps what it decides. The
-// mix of messages is the planner's: by its rules every fresh event is one decision.
+// the planner, which reads the order and its messages, and every decision is kept.
 func openService(path string) (func(event) error, func() error, error) {
 	ctx := context.Background()
 	b, err := sqlite.Open(ctx, path)

@@ -215,7 +215,22 @@ func (e exam) second(t *testing.T) {
 				t.Errorf("the other's update is not seen: %d, want %d", p.Failures, i)
 			}
 			p.Failures++
-			return errors.Join(err, tx.PutParcel(p))
+			// Lists and orders that were read before are not remembered past the other's commit.
+			name := fmt.Sprint(i)
+			more := parcel(i + 1)
+			before := i + 1 // the one, and one of each round
+			if i == 0 {
+				before = 0
+			}
+			found(t, "ParcelsOfOrder", before)(size(tx.ParcelsOfOrder("1")))
+			found(t, "MessagesOfOrder", i)(size(tx.MessagesOfOrder("1")))
+			o, missing := tx.Order("1")
+			if i > 0 && (missing != nil || o.ShopState != fmt.Sprint(i-1)) {
+				t.Errorf("the other's order is not seen: %v, %v", o, missing)
+			}
+			o = anOrder("1", "1", epoch)
+			o.ShopState = name
+			return errors.Join(err, tx.PutParcel(p), tx.PutParcel(more), tx.PutMessage(message(name, "1")), tx.PutOrder(o))
 		})
 	}
 	var wg sync.WaitGroup

@@ -52,6 +52,17 @@ func (e exam) replace(t *testing.T) {
 	update(t, b, func(tx postpurchase.Tx) error {
 		return errors.Join(tx.PutOrder(o), tx.PutParcel(p), tx.PutMessage(m), tx.PutCursor(*c))
 	})
+	// Read everything once: what a Backend may remember of it is about to be wrong.
+	update(t, b, func(tx postpurchase.Tx) error {
+		_, err1 := tx.Order(o.ID)
+		_, err2 := tx.OrdersByNumber(o.Number)
+		_, err3 := tx.LatestParcel(p.Shipment.Ref.Carrier, p.Shipment.Ref.TrackingNumber)
+		_, err4 := tx.ParcelsOfOrder(p.Orders[0].OrderID)
+		_, err5 := tx.ParcelsOfOrder(p.Orders[1].OrderID)
+		_, err6 := tx.MessagesOfOrder(m.OrderID)
+		_, err7 := tx.Message(m.Key)
+		return errors.Join(err1, err2, err3, err4, err5, err6, err7)
+	})
 	o2, p2, m2, c2 := fill[order.Order](11), fill[postpurchase.Parcel](12), fill[postpurchase.Message](13), fill[postpurchase.Cursor](14)
 	o2.ID, p2.Shipment.Ref, m2.Key, c2.Name = o.ID, p.Shipment.Ref, m.Key, c.Name
 	p2.Orders[1] = p.Orders[1] // one order goes, one comes, one stays

@@ -29,6 +29,40 @@ type parcelCache struct {
 	cost    int
 	byRef   map[parcelKey]*parcelRow
 	byID    map[int64]*parcelRow
+	reads   map[readKey]any
+}
+
+// readKey is a read whose answer is remembered beside the parcels: an order, the
+// messages of an order, which parcels an order has, which parcel of a number is the
+// latest. These four are what every piece of news makes a service read.
+type readKey struct {
+	query query
+	shop  string
+	id    string // of the order, or the carrier
+	num   string // the tracking number
+}
+
+const cacheReads = 1 << 15 // answers that are remembered
+
+func (c *parcelCache) remember(k readKey, answer any) {
+	if c == nil {
+		return
+	}
+	for old := range c.reads {
+		if len(c.reads) < cacheReads {
+			break
+		}
+		delete(c.reads, old)
+	}
+	c.reads[k] = answer
+}
+
+func remembered[T any](c *parcelCache, k readKey) (answer T, ok bool) {
+	if c == nil {
+		return answer, false
+	}
+	answer, ok = c.reads[k].(T)
+	return answer, ok
 }
 
 // cacheCost bounds the documents behind the cache, in bytes. What is decoded takes
@@ -37,7 +71,7 @@ const cacheCost = 32 << 20
 
 func (c *parcelCache) clear() {
 	c.cost = 0
-	c.byRef, c.byID = map[parcelKey]*parcelRow{}, map[int64]*parcelRow{}
+	c.byRef, c.byID, c.reads = map[parcelKey]*parcelRow{}, map[int64]*parcelRow{}, map[readKey]any{}
 }
 
 func (c *parcelCache) put(shop string, row *parcelRow) {
@@ -61,6 +95,14 @@ func (c *parcelCache) drop(row *parcelRow) {
 	c.cost -= row.cost
 	delete(c.byID, row.id)
 	delete(c.byRef, parcelKey{row.shop, row.parcel.Shipment.Ref})
+}
+
+func (c *parcelCache) forgetMessages() {
+	for k := range c.reads {
+		if k.query == messagesOfOrder {
+			delete(c.reads, k)
+		}
+	}
 }
 
 func cloneParcel(p *postpurchase.Parcel) *postpurchase.Parcel {

@@ -40,6 +40,7 @@ const (
 	setParcelDoc
 	linkParcel
 	unlinkParcel
+	addMessage
 	putMessage
 	putInbox
 	trimInbox
@@ -90,6 +91,7 @@ var queries = [queryCount]string{
 	setParcelDoc:  `UPDATE parcel SET status = ?, doc = ? WHERE id = ?`,
 	linkParcel:    `INSERT OR IGNORE INTO parcel_order (shop, order_id, parcel_id) VALUES (?, ?, ?)`,
 	unlinkParcel:  `DELETE FROM parcel_order WHERE shop = ? AND order_id = ? AND parcel_id = ?`,
+	addMessage:    `INSERT INTO message (shop, key, order_id, state, send_at, doc) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (shop, key) DO NOTHING`,
 	putMessage: `INSERT INTO message (shop, key, order_id, state, send_at, doc) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (shop, key) DO UPDATE SET order_id = excluded.order_id, state = excluded.state, send_at = excluded.send_at, doc = excluded.doc`,
 	putInbox:  `INSERT INTO inbox (shop, digest, received, doc) VALUES (?, ?, ?, ?) ON CONFLICT (shop, digest) DO NOTHING`,

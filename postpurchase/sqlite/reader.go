@@ -100,7 +100,16 @@ func values[T any](list []*T, err error) ([]T, error) {
 }
 
 func (r *reader) Order(id string) (*order.Order, error) {
-	return one[order.Order](r, "order", getOrder, r.shop, id)
+	key := readKey{query: getOrder, shop: r.shop, id: id}
+	if o, ok := remembered[*order.Order](r.cache, key); ok {
+		return cloneOrder(o), nil
+	}
+	o, err := one[order.Order](r, "order", getOrder, r.shop, id)
+	if err != nil || r.cache == nil {
+		return o, err
+	}
+	r.cache.remember(key, o)
+	return cloneOrder(o), nil
 }
 
 func (r *reader) OrdersByNumber(number string) ([]*order.Order, error) {
@@ -181,11 +190,39 @@ func (r *reader) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {
 }
 
 func (r *reader) LatestParcel(carrier, number string) (*postpurchase.Parcel, error) {
-	return r.give(r.row(latestParcel, r.shop, carrier, number))
+	key := readKey{query: latestParcel, shop: r.shop, id: carrier, num: number}
+	if ref, ok := remembered[shipment.Ref](r.cache, key); ok {
+		return r.give(r.parcelRow(ref))
+	}
+	row, err := r.row(latestParcel, r.shop, carrier, number)
+	if err == nil && row != nil {
+		r.cache.remember(key, row.parcel.Shipment.Ref)
+	}
+	return r.give(row, err)
 }
 
 func (r *reader) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, error) {
-	return r.parcelList(parcelsOfOrder, r.shop, orderID)
+	key := readKey{query: parcelsOfOrder, shop: r.shop, id: orderID}
+	refs, ok := remembered[[]shipment.Ref](r.cache, key)
+	if !ok {
+		all, err := r.parcelList(parcelsOfOrder, r.shop, orderID)
+		if err == nil {
+			for _, p := range all {
+				refs = append(refs, p.Shipment.Ref)
+			}
+			r.cache.remember(key, refs)
+		}
+		return all, err
+	}
+	var all []*postpurchase.Parcel
+	for _, ref := range refs {
+		p, err := r.Parcel(ref)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 func (r *reader) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurchase.Parcel, error) {
@@ -197,7 +234,21 @@ func (r *reader) Message(key string) (*postpurchase.Message, error) {
 }
 
 func (r *reader) MessagesOfOrder(orderID string) ([]*postpurchase.Message, error) {
-	return list[postpurchase.Message](r, messagesOfOrder, r.shop, orderID)
+	key := readKey{query: messagesOfOrder, shop: r.shop, id: orderID}
+	all, ok := remembered[[]*postpurchase.Message](r.cache, key)
+	if !ok {
+		var err error
+		all, err = list[postpurchase.Message](r, messagesOfOrder, r.shop, orderID)
+		if err != nil || r.cache == nil {
+			return all, err
+		}
+		r.cache.remember(key, all)
+	}
+	var copies []*postpurchase.Message
+	for _, m := range all {
+		copies = append(copies, cloneMessage(m))
+	}
+	return copies, nil
 }
 
 func (r *reader) MessagesByState(state notify.State, limit int) ([]*postpurchase.Message, error) {

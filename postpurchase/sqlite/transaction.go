@@ -287,8 +287,11 @@ func (t *transaction) writeOrder(o *order.Order) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.s.exec(putOrder, t.shop, o.ID, o.DisplayNumber(), stamp(o.PlacedAt), doc)
-	return err
+	if _, err = t.s.exec(putOrder, t.shop, o.ID, o.DisplayNumber(), stamp(o.PlacedAt), doc); err != nil {
+		return err
+	}
+	t.cache.remember(readKey{query: getOrder, shop: t.shop, id: o.ID}, o)
+	return nil
 }
 
 func (t *transaction) writeParcel(p *postpurchase.Parcel) error {
@@ -312,6 +315,7 @@ func (t *transaction) writeParcel(p *postpurchase.Parcel) error {
 		if row.id, err = res.LastInsertId(); err != nil {
 			return err
 		}
+		delete(t.cache.reads, readKey{query: latestParcel, shop: t.shop, id: ref.Carrier, num: ref.TrackingNumber})
 	} else {
 		row.id = old.id
 		// An index costs as much as the row, and is written whenever its column is named:
@@ -346,8 +350,14 @@ func (t *transaction) link(old, row *parcelRow) error {
 	has := func(list []postpurchase.ParcelOrder, id string) bool {
 		return slices.ContainsFunc(list, func(o postpurchase.ParcelOrder) bool { return o.OrderID == id })
 	}
+	if old == nil || !old.parcel.Followed.Equal(row.parcel.Followed) { // it has another place in the lists
+		for _, o := range row.parcel.Orders {
+			delete(t.cache.reads, readKey{query: parcelsOfOrder, shop: t.shop, id: o.OrderID})
+		}
+	}
 	for _, o := range before {
 		if !has(row.parcel.Orders, o.OrderID) {
+			delete(t.cache.reads, readKey{query: parcelsOfOrder, shop: t.shop, id: o.OrderID})
 			if _, err := t.s.exec(unlinkParcel, t.shop, o.OrderID, row.id); err != nil {
 				return err
 			}
@@ -355,6 +365,7 @@ func (t *transaction) link(old, row *parcelRow) error {
 	}
 	for _, o := range row.parcel.Orders {
 		if !has(before, o.OrderID) {
+			delete(t.cache.reads, readKey{query: parcelsOfOrder, shop: t.shop, id: o.OrderID})
 			if _, err := t.s.exec(linkParcel, t.shop, o.OrderID, row.id); err != nil {
 				return err
 			}
@@ -368,8 +379,36 @@ func (t *transaction) writeMessage(m *postpurchase.Message) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.s.exec(putMessage, t.shop, m.Key, m.OrderID, string(m.State), stamp(m.SendAt), doc)
-	return err
+	args := []any{t.shop, m.Key, m.OrderID, string(m.State), stamp(m.SendAt), doc}
+	key := readKey{query: messagesOfOrder, shop: t.shop, id: m.OrderID}
+	all, ok := remembered[[]*postpurchase.Message](t.cache, key)
+	if i := slices.IndexFunc(all, func(o *postpurchase.Message) bool { return o.Key == m.Key }); i >= 0 {
+		all = slices.Clone(all)
+		all[i] = m
+	} else {
+		// It is new, or was another order's before, whose list is wrong then.
+		res, err := t.s.exec(addMessage, args...)
+		if err != nil {
+			return err
+		}
+		if n, err := res.RowsAffected(); err != nil {
+			return err
+		} else if n == 1 {
+			if ok {
+				t.cache.remember(key, append(slices.Clip(all), m))
+			}
+			return nil
+		}
+		t.cache.forgetMessages()
+		ok = false
+	}
+	if _, err := t.s.exec(putMessage, args...); err != nil {
+		return err
+	}
+	if ok {
+		t.cache.remember(key, all)
+	}
+	return nil
 }
 
 func (t *transaction) writeInbox(i postpurchase.InboxItem) error {
