@@ -161,8 +161,19 @@ func (b *Backend) Work(ctx context.Context, shop string, do func(ctx context.Con
 	if err := client.Start(start); err != nil {
 		return unlessDone(ctx, err)
 	}
-	<-client.Stopped()
-	return nil
+	// River's leader does the same, once there is one: see recover.
+	again := time.NewTicker(max(min(b.config.RescueAfter/2, 30*time.Second), 50*time.Millisecond))
+	defer again.Stop()
+	for {
+		select {
+		case <-client.Stopped():
+			return nil
+		case <-again.C:
+			if err := b.recover(start); err != nil && start.Err() == nil {
+				b.config.Logger.WarnContext(ctx, "sqlite: lost jobs could not be looked for", "error", explain(err))
+			}
+		}
+	}
 }
 
 func unlessDone(ctx context.Context, err error) error {
