@@ -43,7 +43,12 @@ func (s *Service) healthRules(p *Parcel) shipment.HealthRules {
 // next check. The caller puts p.
 func (s *Service) checkHealth(tx Tx, p *Parcel, now time.Time) error {
 	h := p.Shipment.HealthAt(now, s.healthRules(p))
-	p.Health, p.CheckAt = h.Health, h.NextCheck
+	p.Health = h.Health
+	if p.CheckAt.IsZero() || h.NextCheck.Before(p.CheckAt) && !h.NextCheck.IsZero() {
+		// A check that comes too early finds nothing and sets the next: cheaper than moving
+		// the timer with every scan.
+		p.CheckAt = h.NextCheck
+	}
 	if p.Shipment.Status.Terminal() {
 		return nil
 	}

@@ -104,9 +104,9 @@ type Tx interface {
 	PutInbox(i InboxItem) error
 	PutCursor(c Cursor) error
 
-	// Enqueue adds a job that is due now. A job with the key of another that is waiting,
-	// running or was done a short while ago is dropped: that dampens, and what must not
-	// happen twice is kept from it by a row of its own.
+	// Enqueue adds a job that is due now. A job with the key of another that is waiting or
+	// running is dropped; once that is done, the key is free again. That dampens, and what
+	// must not happen twice is kept from it by a row of its own.
 	Enqueue(j Job) error
 }
 

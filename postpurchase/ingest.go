@@ -35,11 +35,16 @@ func (s *Service) Ingest(ctx context.Context, carrier string, updates ...carrier
 			if err != nil {
 				return err
 			}
+			before := p.PollAt
 			if len(updates[i].Events) == 0 && len(updates[i].Estimates) == 0 && p.Tracking == shipment.TrackingActive {
 				p.PollAt = now // a nudge: the carrier has news and wants to be asked
 			}
-			if err := s.learn(tx, p, updates[i].Update, now); err != nil {
+			news, err := s.learn(tx, p, updates[i].Update, now)
+			if err != nil {
 				return err
+			}
+			if !news && p.PollAt.Equal(before) && now.Sub(p.AnsweredAt) < time.Minute {
+				continue // a carrier that repeats itself costs nothing
 			}
 			p.AnsweredAt = now
 			if err := tx.PutParcel(p); err != nil {
@@ -93,13 +98,14 @@ func (s *Service) whose(r Reader, carrier string, u *carriers.Update) (*Parcel, 
 	return p, nil
 }
 
-// learn applies news to p and plans what it calls for. The caller puts p.
-func (s *Service) learn(tx Tx, p *Parcel, u shipment.Update, now time.Time) error {
+// learn applies news to p, plans what it calls for, and reports whether it was any. The
+// caller puts p.
+func (s *Service) learn(tx Tx, p *Parcel, u shipment.Update, now time.Time) (news bool, err error) {
 	sh := &p.Shipment
 	changes := sh.Apply(u)
 	s.countUnmapped(sh.Ref.Carrier, u.Events)
 	if len(changes) == 0 {
-		return nil
+		return false, nil
 	}
 	p.NewsAt = now
 	p.Tracking = s.trackingOf(p, now)
@@ -107,7 +113,7 @@ func (s *Service) learn(tx Tx, p *Parcel, u shipment.Update, now time.Time) erro
 		// Health can change by any news; it is worked out in the same transaction and not
 		// by a job that could come late.
 		if err := s.checkHealth(tx, p, now); err != nil {
-			return err
+			return false, err
 		}
 		if next := now.Add(s.cfg.Pace(p, now)); p.PollAt.IsZero() || next.Before(p.PollAt) {
 			p.PollAt = next
@@ -116,7 +122,7 @@ func (s *Service) learn(tx Tx, p *Parcel, u shipment.Update, now time.Time) erro
 		p.PollAt, p.CheckAt, p.RenewAt = time.Time{}, time.Time{}, time.Time{}
 		p.Health = sh.HealthAt(now, s.healthRules(p)).Health
 	}
-	return s.planChanges(tx, p, changes, now)
+	return true, s.planChanges(tx, p, changes, now)
 }
 
 // planChanges turns changes of a parcel into news for its customers.
@@ -148,6 +154,13 @@ func (s *Service) planChanges(tx Tx, p *Parcel, changes []shipment.Change, now t
 // van, and one message can tell of all.
 func (s *Service) askSiblings(tx Tx, p *Parcel, now time.Time) error {
 	for _, part := range p.Orders {
+		o, err := tx.Order(part.OrderID)
+		if err != nil {
+			return err
+		}
+		if len(o.Parcels) <= 1 && p.Shipment.PieceCount <= 1 {
+			continue
+		}
 		siblings, err := tx.ParcelsOfOrder(part.OrderID)
 		if err != nil {
 			return err

@@ -238,7 +238,7 @@ func (s *Service) answered(tx Tx, p *Parcel, r *carriers.Result, now time.Time) 
 			if p.PieceID == "" {
 				p.PieceID = u.PieceID
 			}
-			if err := s.learn(tx, p, u.Update, now); err != nil {
+			if _, err := s.learn(tx, p, u.Update, now); err != nil {
 				return err
 			}
 			if err := s.followPieces(tx, p, u, r.Updates, now); err != nil {
@@ -293,7 +293,7 @@ func (s *Service) followPieces(tx Tx, p *Parcel, u *carriers.Update, all []carri
 		if err := tx.PutParcel(q); err != nil {
 			return err
 		}
-		if err := s.learn(tx, q, piece.Update, now); err != nil {
+		if _, err := s.learn(tx, q, piece.Update, now); err != nil {
 			return err
 		}
 		if q.PollAt.IsZero() && q.Tracking == shipment.TrackingActive {
