@@ -17,7 +17,8 @@ func (e exam) contract(t *testing.T) {
 	c := &carrier{handler: func(w http.ResponseWriter, _ *http.Request, _ int) { e.good.answer(w) }}
 	e.bubble(t, c, func(t *testing.T, c *carrier) {
 		a, _ := c.set.Adapter(c.code)
-		if a.Limits() != a.Limits() || a.Code() != a.Code() {
+		limits, code := a.Limits(), a.Code()
+		if a.Limits() != limits || a.Code() != code {
 			t.Error("Code and Limits are not constant")
 		}
 		c.mu.Lock()
