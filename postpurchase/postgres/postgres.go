@@ -1,0 +1,214 @@
+// Package postgres is a [postpurchase.Backend] on PostgreSQL 13 or newer: what a shop
+// knows and the jobs it has to do, kept by one commit, for any number of processes.
+//
+// For most uses, with the connection pool a shop has already:
+//
+//	backend, err := postgres.Open(ctx, postgres.Config{Pool: pool})
+//	if err != nil { ... }
+//	defer backend.Close()
+//
+// Everything is in a schema of its own ("doorstep"), which Open makes and brings up to
+// date. Updates that wait at the same time share a transaction: they run one after the
+// other on what it has read and locked, and their writes are a few statements for all
+// of them. Rows are locked when they are read, and a transaction waits for locks in one
+// order only, so that no two ever wait for each other. Jobs run on River, which keeps
+// them in the same database and hears of new ones by LISTEN.
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+
+	"github.com/doorstep-go/doorstep/postpurchase"
+)
+
+// Config is what can be chosen. Only Pool is required.
+type Config struct {
+	// Pool are the connections to use, at least 4. It may serve other things as well.
+	// Close it after the Backend. Statements are prepared; through a pooler in between,
+	// set the pool's DefaultQueryExecMode to what that allows.
+	Pool *pgxpool.Pool
+
+	// Schema is where the tables are. Defaults to "doorstep".
+	Schema string
+
+	// JobSchema is where River's tables are. Set it only to share those that the program
+	// has already: Open then leaves their version alone, and the program's own River
+	// clients must not lead, because they would give up jobs they do not know (River's
+	// maintenance runs in one of all clients). Defaults to Schema.
+	JobSchema string
+
+	// Logger hears of trouble that no call can return, such as a job that failed. It is
+	// told no personal data of ours, but errors of jobs as they are. Defaults to silence.
+	Logger *slog.Logger
+
+	// Writers is how many transactions for Updates run at a time. More help only when the
+	// database is far away. Defaults to 2.
+	Writers int
+
+	// Patience is how long an Update goes on trying while the database cannot be reached
+	// or is starting; its context may end before. Defaults to 10 seconds.
+	Patience time.Duration
+
+	// Workers is how many jobs one Work does at a time. Defaults to 16.
+	Workers int
+
+	// JobTimeout is when the context of a running job ends. Defaults to 1 minute.
+	JobTimeout time.Duration
+
+	// RescueAfter is how long after it began a job is taken for lost with its process,
+	// and done again; more than JobTimeout. Defaults to JobTimeout and 30 seconds.
+	RescueAfter time.Duration
+
+	// Retry is how long a job waits after its nth failure in a row, n from 1. Defaults to
+	// 1 second, twice as long each time, up to 10 minutes.
+	Retry func(n int) time.Duration
+
+	// Poll is how often Work looks for jobs by itself: for retries, and in case a
+	// notification was lost with its connection. Defaults to 1 second.
+	Poll time.Duration
+}
+
+// Backend keeps the state of shops in a database. Make it with [Open]; it is safe for
+// concurrent use.
+type Backend struct {
+	config Config
+	silent *slog.Logger // for what is not trouble, such as migrations
+	sql    [queryCount]string
+
+	driver *riverpgxv5.Driver
+	insert *river.Client[pgx.Tx]
+	cache  cache
+
+	mu      sync.Mutex
+	closed  chan struct{}
+	idle    sync.Cond // with mu: nobody writes
+	writers int
+	waiting map[string][]*request // by shop
+	turns   []string              // shops that have something waiting, whose turn is next first
+}
+
+var (
+	_ postpurchase.Backend = (*Backend)(nil)
+	_ postpurchase.Drainer = (*Backend)(nil)
+)
+
+// ErrClosed says that the Backend was closed.
+var ErrClosed = errors.New("postgres: the backend is closed")
+
+// Open makes the tables, or brings them up to date, and returns a Backend on them. Any
+// number of processes may do so at once. Tables of a newer version are refused with
+// [ErrVersion]. Open starts nothing.
+func Open(ctx context.Context, c Config) (*Backend, error) {
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	b := &Backend{
+		config: c, silent: slog.New(slog.DiscardHandler), sql: queries(c.Schema),
+		driver: riverpgxv5.New(c.Pool), closed: make(chan struct{}), waiting: map[string][]*request{},
+	}
+	b.idle.L = &b.mu
+	b.cache.clear()
+	if err := b.migrate(ctx); err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", explain(err))
+	}
+	var err error
+	if b.insert, err = river.NewClient(b.driver, &river.Config{Logger: c.Logger, Schema: c.JobSchema}); err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", err)
+	}
+	return b, nil
+}
+
+func (c *Config) complete() error {
+	if c.Pool == nil {
+		return errors.New("postgres: Config.Pool is not set")
+	}
+	if n := c.Pool.Config().MaxConns; n < 4 {
+		return fmt.Errorf("postgres: Config.Pool has %d connections, and at least 4 are needed", n)
+	}
+	if c.Writers < 0 || c.Patience < 0 || c.Workers < 0 || c.JobTimeout < 0 || c.RescueAfter < 0 || c.Poll < 0 {
+		return errors.New("postgres: a number in Config is negative")
+	}
+	if c.Schema == "" {
+		c.Schema = "doorstep"
+	}
+	if c.JobSchema == "" {
+		c.JobSchema = c.Schema
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Writers == 0 {
+		c.Writers = 2
+	}
+	if c.Patience == 0 {
+		c.Patience = 10 * time.Second
+	}
+	if c.Workers == 0 {
+		c.Workers = 16
+	}
+	if c.JobTimeout == 0 {
+		c.JobTimeout = time.Minute
+	}
+	if c.RescueAfter == 0 {
+		c.RescueAfter = c.JobTimeout + 30*time.Second
+	}
+	if c.RescueAfter <= c.JobTimeout {
+		return errors.New("postgres: Config.RescueAfter is not more than JobTimeout: running jobs would be done twice")
+	}
+	if c.Retry == nil {
+		c.Retry = func(n int) time.Duration { return min(10*time.Minute, time.Second<<min(n-1, 20)) }
+	}
+	if c.Poll == 0 {
+		c.Poll = time.Second
+	}
+	return nil
+}
+
+// View implements [postpurchase.Backend]. fn must not call View or Update of the same
+// Backend: it holds one of the pool's connections.
+func (b *Backend) View(ctx context.Context, shop string, fn func(r postpurchase.Reader) error) error {
+	select {
+	case <-b.closed:
+		return ErrClosed
+	default:
+	}
+	tx, err := b.config.Pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	if err != nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return fmt.Errorf("postgres: view: %w", explain(err))
+	}
+	defer tx.Rollback(context.WithoutCancel(ctx))
+	err = fn(&reader{b: b, ctx: ctx, tx: tx, shop: toText(shop)})
+	if err != nil && ctx.Err() != nil && tx.Conn().IsClosed() {
+		return ctx.Err()
+	}
+	return err
+}
+
+// Close implements [postpurchase.Backend]. Updates that have begun are committed, later
+// ones return [ErrClosed]. End what runs in Work before. The pool stays open.
+func (b *Backend) Close() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case <-b.closed:
+	default:
+		close(b.closed)
+	}
+	for b.writers > 0 {
+		b.idle.Wait()
+	}
+	return nil
+}

@@ -1,0 +1,954 @@
+package postgres
+
+import (
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/doorstep-go/doorstep/notify"
+	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
+	"github.com/doorstep-go/doorstep/postpurchase/order"
+	"github.com/doorstep-go/doorstep/postpurchase/shipment"
+)
+
+// transaction is one run of one Update's fn. What it puts is its own until fn has
+// returned, and then becomes part of the group's state.
+type transaction struct {
+	g       *group
+	r       *request
+	shop    string
+	started bool
+	parked  bool       // waits for rows
+	resume  chan error // when they are there, or never will be
+	failed  error
+	err     error // of fn
+
+	reads []read
+
+	// What was put, in the order of first puts.
+	parcels  []putParcel
+	orders   []putOrder
+	messages []putMessage
+	cursors  []putCursor
+	inbox    []postpurchase.InboxItem
+	jobs     []postpurchase.Job
+}
+
+type (
+	read struct {
+		stamp *int
+		was   int
+	}
+	putParcel struct {
+		slot  *parcelSlot
+		value *postpurchase.Parcel
+	}
+	putOrder struct {
+		slot  *orderSlot
+		value *order.Order
+	}
+	putMessage struct {
+		slot  *messageSlot
+		owner *orderSlot
+		value *postpurchase.Message
+	}
+	putCursor struct {
+		slot  *cursorSlot
+		value *postpurchase.Cursor
+	}
+)
+
+var _ postpurchase.Tx = (*transaction)(nil)
+
+// call runs fn on the goroutine of its caller, who gets a panic of it.
+func (t *transaction) call(fn func(tx postpurchase.Tx) error) {
+	ended := false
+	defer func() {
+		t.r.gone = !ended
+		t.g.baton <- struct{}{}
+	}()
+	t.err = fn(t)
+	ended = true
+}
+
+// park waits until what the group wants was read.
+func (t *transaction) park() error {
+	if t.failed == nil {
+		t.parked = true
+		t.g.baton <- struct{}{}
+		t.failed = <-t.resume
+		t.parked = false
+	}
+	return t.failed
+}
+
+func (t *transaction) saw(stamp *int) {
+	t.reads = append(t.reads, read{stamp, *stamp})
+}
+
+// current reports whether nothing that was read was changed by others since.
+func (t *transaction) current() bool {
+	return !slices.ContainsFunc(t.reads, func(r read) bool { return *r.stamp != r.was })
+}
+
+// accept makes what was put part of the group's state.
+func (t *transaction) accept() {
+	g := t.g
+	changes := len(t.parcels) + len(t.orders) + len(t.messages) + len(t.cursors) + len(t.inbox)
+	for _, p := range t.parcels {
+		t.acceptParcel(p)
+	}
+	for _, o := range t.orders {
+		o.slot.now = o.value
+		o.slot.stamp++
+		if !o.slot.changed {
+			o.slot.changed = true
+			g.bump(o.slot)
+		}
+	}
+	for _, m := range t.messages {
+		if m.slot.owner != m.owner {
+			if m.slot.owner != nil {
+				g.bump(m.slot.owner)
+				*m.slot.owner.messages = slices.DeleteFunc(*m.slot.owner.messages, func(s *messageSlot) bool { return s == m.slot })
+			}
+			m.slot.owner = m.owner
+			*m.owner.messages = append(*m.owner.messages, m.slot)
+		}
+		g.bump(m.owner)
+		m.slot.now = m.value
+		m.slot.stamp++
+		if !m.slot.changed {
+			m.slot.changed = true
+			g.changedMessages = append(g.changedMessages, m.slot)
+		}
+	}
+	for _, c := range t.cursors {
+		c.slot.now = c.value
+		c.slot.stamp++
+		if !c.slot.changed {
+			c.slot.changed = true
+			g.changedCursors = append(g.changedCursors, c.slot)
+		}
+	}
+	for _, i := range t.inbox {
+		g.inbox = append(g.inbox, inboxItem{t.shop, i})
+	}
+	for _, j := range t.jobs {
+		g.jobs = append(g.jobs, shopJob{t.r.shop, j})
+	}
+	if changes > 0 {
+		g.stamp++
+	}
+}
+
+func (t *transaction) acceptParcel(p putParcel) {
+	g, s := t.g, p.slot
+	for _, o := range ordersOf(s.now, p.value) {
+		slot := g.orders[orderOf(t.shop, o)]
+		was, is := record.HasOrder(s.now, o), record.HasOrder(p.value, o)
+		if was != is {
+			g.bump(slot)
+			if is && slot.parcels != nil && !slices.Contains(*slot.parcels, s) {
+				*slot.parcels = append(*slot.parcels, s)
+			}
+		}
+	}
+	if l := g.latest[s.key.numberKey]; l != nil && (l.parcel == nil || l.parcel.key.epoch < s.key.epoch) {
+		l.parcel = s
+		l.stamp++
+	}
+	s.now = p.value
+	s.stamp++
+	if !s.changed {
+		s.changed = true
+		g.changedParcels = append(g.changedParcels, s)
+	}
+}
+
+// bump says that an order, or what belongs to it, has changed.
+func (g *group) bump(o *orderSlot) {
+	o.stamp++
+	if !o.bumps {
+		o.bumps = true
+		g.changedOrders = append(g.changedOrders, o)
+	}
+}
+
+// ordersOf are the orders of a parcel before or after a change, each once.
+func ordersOf(parcels ...*postpurchase.Parcel) (ids []string) {
+	for _, p := range parcels {
+		if p == nil {
+			continue
+		}
+		for _, o := range p.Orders {
+			if !slices.Contains(ids, o.OrderID) {
+				ids = append(ids, o.OrderID)
+			}
+		}
+	}
+	return ids
+}
+
+// The following return slots once they are read.
+
+func (t *transaction) parcelSlot(ref shipment.Ref) (*parcelSlot, error) {
+	k := keyOf(t.shop, ref)
+	for {
+		if s := t.g.parcels[k]; s != nil {
+			t.saw(&s.stamp)
+			return s, nil
+		}
+		put(&t.g.wants.parcels, k, struct{}{})
+		if err := t.park(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (t *transaction) latestSlot(carrier, number string) (*latestSlot, error) {
+	n := numberOf(t.shop, carrier, number)
+	for {
+		if s := t.g.latest[n]; s != nil {
+			t.saw(&s.stamp)
+			return s, nil
+		}
+		put(&t.g.wants.latest, n, struct{}{})
+		if err := t.park(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (t *transaction) orderSlot(id string) (*orderSlot, error) {
+	k := orderOf(t.shop, id)
+	for {
+		if s := t.g.orders[k]; s != nil {
+			t.saw(&s.stamp)
+			return s, nil
+		}
+		put(&t.g.wants.orders, k, struct{}{})
+		if err := t.park(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// orderWithMessages returns an order whose messages were read.
+func (t *transaction) orderWithMessages(id string) (*orderSlot, error) {
+	for {
+		s, err := t.orderSlot(id)
+		if err != nil || s.messages != nil {
+			return s, err
+		}
+		put(&t.g.wants.messages, s, struct{}{})
+		if err := t.park(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// orderWithParcels returns an order whose parcels were read.
+func (t *transaction) orderWithParcels(id string) (*orderSlot, error) {
+	for {
+		s, err := t.orderSlot(id)
+		if err != nil || s.parcels != nil {
+			return s, err
+		}
+		complete := s.refs != nil
+		if !complete {
+			put(&t.g.wants.refs, s, struct{}{})
+		} else {
+			for _, k := range *s.refs {
+				if t.g.parcels[k] == nil {
+					complete = false
+					put(&t.g.wants.parcels, k, struct{}{})
+				}
+			}
+		}
+		if complete {
+			list := make([]*parcelSlot, 0, len(*s.refs))
+			for _, k := range *s.refs {
+				list = append(list, t.g.parcels[k])
+			}
+			// Those that got the order in this group before its list was read.
+			for _, p := range t.g.changedParcels {
+				if p.key.shop == t.shop && record.HasOrder(p.now, id) && !slices.Contains(list, p) {
+					list = append(list, p)
+				}
+			}
+			s.parcels = &list
+			return s, nil
+		}
+		if err := t.park(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// messageSlot finds a message wherever it is, together with its order. It is nil if
+// there is none.
+func (t *transaction) messageSlot(key string) (*messageSlot, error) {
+	k := messageOf(t.shop, key)
+	for asked := ""; ; {
+		if s := t.g.messages[k]; s != nil && s.now != nil {
+			t.saw(&s.stamp)
+			t.saw(&s.owner.stamp)
+			return s, nil
+		}
+		var orderID string
+		found := false
+		put(&t.g.wants.owners, k, func(id string) { orderID, found = id, true })
+		if err := t.park(); err != nil {
+			return nil, err
+		}
+		if s := t.g.messages[k]; s != nil && s.now != nil {
+			continue
+		}
+		if !found {
+			t.saw(&t.g.stamp)
+			return nil, nil
+		}
+		if asked == orderID+"\x00" {
+			return nil, errMet // its order was read, and it is not there any more
+		}
+		asked = orderID + "\x00"
+		if _, err := t.orderWithMessages(orderID); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func (t *transaction) cursorSlot(name string) (*cursorSlot, error) {
+	k := cursorKey{t.shop, toText(name)}
+	for {
+		if s := t.g.cursors[k]; s != nil {
+			t.saw(&s.stamp)
+			return s, nil
+		}
+		put(&t.g.wants.cursors, k, struct{}{})
+		if err := t.park(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// list waits for a query of its own.
+func (t *transaction) list(q query, args []any, row func(rows pgx.Rows) error) error {
+	t.g.wants.lists = append(t.g.wants.lists, func(batch *pgx.Batch) { t.g.queue(batch, q, args, row) })
+	t.saw(&t.g.stamp)
+	return t.park()
+}
+
+// The values as this Update sees them.
+
+func (t *transaction) parcel(s *parcelSlot) *postpurchase.Parcel {
+	for _, p := range t.parcels {
+		if p.slot == s {
+			return p.value
+		}
+	}
+	return s.now
+}
+
+func (t *transaction) order(s *orderSlot) *order.Order {
+	for _, o := range t.orders {
+		if o.slot == s {
+			return o.value
+		}
+	}
+	return s.now
+}
+
+func (t *transaction) message(s *messageSlot) *postpurchase.Message {
+	for _, m := range t.messages {
+		if m.slot == s {
+			return m.value
+		}
+	}
+	return s.now
+}
+
+func (t *transaction) cursor(s *cursorSlot) *postpurchase.Cursor {
+	for _, c := range t.cursors {
+		if c.slot == s {
+			return c.value
+		}
+	}
+	return s.now
+}
+
+func giveParcel(p *postpurchase.Parcel) (*postpurchase.Parcel, error) {
+	if p == nil {
+		return nil, notFound("parcel")
+	}
+	return record.CloneParcel(p), nil
+}
+
+func (t *transaction) Order(id string) (*order.Order, error) {
+	s, err := t.orderSlot(id)
+	if err != nil {
+		return nil, err
+	}
+	o := t.order(s)
+	if o == nil {
+		return nil, notFound("order")
+	}
+	return record.CloneOrder(o), nil
+}
+
+func (t *transaction) OrdersByNumber(number string) ([]*order.Order, error) {
+	var ids []string
+	if err := t.list(idsByNumber, []any{t.shop, toText(number)}, func(rows pgx.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, fromText(id))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	var slots []*orderSlot
+	for _, id := range ids {
+		put(&t.g.wants.orders, orderOf(t.shop, id), struct{}{})
+	}
+	for _, id := range ids {
+		s, err := t.orderSlot(id)
+		if err != nil {
+			return nil, err
+		}
+		slots = append(slots, s)
+	}
+	for _, s := range t.g.changedOrders {
+		slots = append(slots, s)
+	}
+	for _, o := range t.orders {
+		slots = append(slots, o.slot)
+	}
+	var all []*order.Order
+	for i, s := range slots {
+		o := t.order(s)
+		if s.key.shop == t.shop && o != nil && o.DisplayNumber() == number && !slices.Contains(slots[:i], s) {
+			all = append(all, record.CloneOrder(o))
+		}
+	}
+	slices.Reverse(all) // the last kept first, where the time is the same
+	slices.SortStableFunc(all, func(a, b *order.Order) int { return b.PlacedAt.Compare(a.PlacedAt) })
+	return all, nil
+}
+
+func (t *transaction) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {
+	s, err := t.parcelSlot(ref)
+	if err != nil {
+		return nil, err
+	}
+	return giveParcel(t.parcel(s))
+}
+
+func (t *transaction) LatestParcel(carrier, number string) (*postpurchase.Parcel, error) {
+	l, err := t.latestSlot(carrier, number)
+	if err != nil {
+		return nil, err
+	}
+	s := l.parcel
+	for _, p := range t.parcels {
+		if p.slot.key.numberKey == numberOf(t.shop, carrier, number) && (s == nil || p.slot.key.epoch > s.key.epoch) {
+			s = p.slot
+		}
+	}
+	if s == nil {
+		return nil, notFound("parcel")
+	}
+	t.saw(&s.stamp)
+	return giveParcel(t.parcel(s))
+}
+
+func (t *transaction) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, error) {
+	o, err := t.orderWithParcels(orderID)
+	if err != nil {
+		return nil, err
+	}
+	slots := slices.Clip(*o.parcels)
+	for _, p := range t.parcels {
+		if !slices.Contains(slots, p.slot) {
+			slots = append(slots, p.slot)
+		}
+	}
+	var all []*postpurchase.Parcel
+	for _, s := range slots {
+		t.saw(&s.stamp)
+		if p := t.parcel(s); record.HasOrder(p, orderID) {
+			all = append(all, record.CloneParcel(p))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b *postpurchase.Parcel) int { return a.Followed.Compare(b.Followed) })
+	return all, nil
+}
+
+// parcelList reads a list that a query finds, and what this group has changed besides.
+func (t *transaction) parcelList(slots []*parcelSlot, is func(p *postpurchase.Parcel) bool, less func(a, b *postpurchase.Parcel) int, limit int) []*postpurchase.Parcel {
+	slots = append(slots, t.g.changedParcels...)
+	for _, p := range t.parcels {
+		slots = append(slots, p.slot)
+	}
+	seen := map[*parcelSlot]bool{}
+	var all []*postpurchase.Parcel
+	for _, s := range slots {
+		if p := t.parcel(s); !seen[s] && s.key.shop == t.shop && p != nil && is(p) {
+			t.saw(&s.stamp)
+			all = append(all, p)
+		}
+		seen[s] = true
+	}
+	if less != nil {
+		slices.SortStableFunc(all, less)
+	}
+	all = all[:min(len(all), max(limit, 0))]
+	for i, p := range all {
+		all[i] = record.CloneParcel(p)
+	}
+	return all
+}
+
+// more is how many rows to read so that limit are left without the changed ones.
+func more(limit, changed int) int { return max(limit, 0) + changed }
+
+func (t *transaction) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurchase.Parcel, error) {
+	var refs []shipment.Ref
+	if err := t.list(refsByHealth, []any{t.shop, toText(record.Health(h)), more(limit, len(t.g.changedParcels)+len(t.parcels))}, func(rows pgx.Rows) error {
+		var r shipment.Ref
+		err := rows.Scan(&r.Carrier, &r.TrackingNumber, &r.Epoch)
+		r.Carrier, r.TrackingNumber = fromText(r.Carrier), fromText(r.TrackingNumber)
+		refs = append(refs, r)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	for _, r := range refs {
+		if k := keyOf(t.shop, r); t.g.parcels[k] == nil {
+			put(&t.g.wants.parcels, k, struct{}{})
+		}
+	}
+	var slots []*parcelSlot
+	for _, r := range refs {
+		s, err := t.parcelSlot(r)
+		if err != nil {
+			return nil, err
+		}
+		slots = append(slots, s)
+	}
+	return t.parcelList(slots, func(p *postpurchase.Parcel) bool { return record.Health(p.Health) == record.Health(h) }, nil, limit), nil
+}
+
+func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now time.Time, limit int) ([]*postpurchase.Parcel, error) {
+	var q query
+	switch timer {
+	case postpurchase.TimerPoll:
+		q = claimPoll
+	case postpurchase.TimerCheck:
+		q = claimCheck
+	case postpurchase.TimerRenew:
+		q = claimRenew
+	default:
+		return nil, nil // nothing has such a timer
+	}
+	g := t.g
+	g.held = max(g.held, rankParcels) // others' rows are left out, and never waited for
+	var slots []*parcelSlot
+	if err := t.list(q, []any{t.shop, toText(carrier), record.Nanos(now), more(limit, len(g.changedParcels)+len(t.parcels))}, func(rows pgx.Rows) error {
+		s := parcelSlot{key: parcelKey{numberKey: numberKey{shop: t.shop}}}
+		var doc []byte
+		if err := rows.Scan(&s.id, &s.version, &s.key.epoch, &s.latest, &s.key.carrier, &s.key.number, &doc); err != nil {
+			return err
+		}
+		put(&g.known.parcels, s.key, struct{}{})
+		slot, err := g.parcelRow(s, doc, nil)
+		slots = append(slots, slot)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	is := func(p *postpurchase.Parcel) bool {
+		at := record.Timer(p, timer)
+		return !at.IsZero() && !at.After(now) && (carrier == "" || p.Shipment.Ref.Carrier == carrier)
+	}
+	less := func(a, b *postpurchase.Parcel) int { return record.Timer(a, timer).Compare(record.Timer(b, timer)) }
+	return t.parcelList(slots, is, less, limit), nil
+}
+
+func (t *transaction) Message(key string) (*postpurchase.Message, error) {
+	for _, m := range t.messages {
+		if m.value.Key == key {
+			return record.CloneMessage(m.value), nil
+		}
+	}
+	s, err := t.messageSlot(key)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, notFound("message")
+	}
+	return record.CloneMessage(s.now), nil
+}
+
+func (t *transaction) MessagesOfOrder(orderID string) ([]*postpurchase.Message, error) {
+	o, err := t.orderWithMessages(orderID)
+	if err != nil {
+		return nil, err
+	}
+	slots := slices.Clip(*o.messages)
+	for _, m := range t.messages {
+		if !slices.Contains(slots, m.slot) {
+			slots = append(slots, m.slot)
+		}
+	}
+	var all []*postpurchase.Message
+	for _, s := range slots {
+		if m := t.message(s); m != nil && m.OrderID == orderID {
+			all = append(all, record.CloneMessage(m))
+		}
+	}
+	return all, nil
+}
+
+// messageList is parcelList for messages.
+func (t *transaction) messageList(slots []*messageSlot, is func(m *postpurchase.Message) bool, less func(a, b *postpurchase.Message) int, limit int) []*postpurchase.Message {
+	slots = append(slots, t.g.changedMessages...)
+	for _, m := range t.messages {
+		slots = append(slots, m.slot)
+	}
+	seen := map[*messageSlot]bool{}
+	var all []*postpurchase.Message
+	for _, s := range slots {
+		if m := t.message(s); !seen[s] && s.key.shop == t.shop && m != nil && is(m) {
+			all = append(all, m)
+		}
+		seen[s] = true
+	}
+	if less != nil {
+		slices.SortStableFunc(all, less)
+	}
+	all = all[:min(len(all), max(limit, 0))]
+	for i, m := range all {
+		all[i] = record.CloneMessage(m)
+	}
+	return all
+}
+
+// found reads the orders of messages that a query has found, and returns those of the
+// messages that are still there.
+func (t *transaction) found(keys, orders []string) ([]*messageSlot, error) {
+	for _, id := range orders {
+		if k := (orderOf(t.shop, id)); t.g.orders[k] == nil {
+			put(&t.g.wants.orders, k, struct{}{})
+		}
+	}
+	for _, id := range orders {
+		s, err := t.orderSlot(id)
+		if err != nil {
+			return nil, err
+		}
+		if s.messages == nil {
+			put(&t.g.wants.messages, s, struct{}{})
+		}
+	}
+	for _, id := range orders {
+		if _, err := t.orderWithMessages(id); err != nil {
+			return nil, err
+		}
+	}
+	var slots []*messageSlot
+	for _, k := range keys {
+		if s := t.g.messages[messageOf(t.shop, k)]; s != nil {
+			slots = append(slots, s)
+		}
+	}
+	return slots, nil
+}
+
+func (t *transaction) MessagesByState(state notify.State, limit int) ([]*postpurchase.Message, error) {
+	var keys, orders []string
+	if err := t.list(keysByState, []any{t.shop, toText(string(state)), more(limit, len(t.g.changedMessages)+len(t.messages))}, func(rows pgx.Rows) error {
+		var key, id string
+		err := rows.Scan(&key, &id)
+		keys, orders = append(keys, fromText(key)), append(orders, fromText(id))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	slots, err := t.found(keys, orders)
+	if err != nil {
+		return nil, err
+	}
+	return t.messageList(slots, func(m *postpurchase.Message) bool { return m.State == state }, nil, limit), nil
+}
+
+func (t *transaction) DueMessages(now time.Time, limit int) ([]*postpurchase.Message, error) {
+	t.g.held = max(t.g.held, rankOrders)
+	var keys, orders []string
+	if err := t.list(claimMessages, []any{t.shop, record.Nanos(now), more(limit, len(t.g.changedMessages)+len(t.messages))}, func(rows pgx.Rows) error {
+		var key, id string
+		var row int64
+		err := rows.Scan(&key, &id, &row)
+		keys, orders = append(keys, fromText(key)), append(orders, fromText(id))
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	slots, err := t.found(keys, orders)
+	if err != nil {
+		return nil, err
+	}
+	is := func(m *postpurchase.Message) bool {
+		return m.State == notify.StatePending && !m.SendAt.IsZero() && !m.SendAt.After(now)
+	}
+	return t.messageList(slots, is, func(a, b *postpurchase.Message) int { return a.SendAt.Compare(b.SendAt) }, limit), nil
+}
+
+func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
+	var all []postpurchase.InboxItem
+	seen := map[string]bool{}
+	add := func(i postpurchase.InboxItem) {
+		if !seen[i.Digest] {
+			i.Body = slices.Clone(i.Body)
+			all = append(all, i)
+		}
+		seen[i.Digest] = true
+	}
+	if err := t.list(getInbox, []any{t.shop, max(limit, 0)}, func(rows pgx.Rows) error {
+		var doc []byte
+		if err := rows.Scan(&doc); err != nil {
+			return err
+		}
+		i, err := record.Decode[postpurchase.InboxItem](doc)
+		if err != nil {
+			return corrupt(err)
+		}
+		add(*i)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	for _, i := range t.g.inbox {
+		if i.shop == t.shop {
+			add(i.item)
+		}
+	}
+	for _, i := range t.inbox {
+		add(i)
+	}
+	slices.SortStableFunc(all, func(a, b postpurchase.InboxItem) int { return b.Received.Compare(a.Received) })
+	return all[:min(len(all), max(limit, 0))], nil
+}
+
+func (t *transaction) Cursor(name string) (postpurchase.Cursor, error) {
+	s, err := t.cursorSlot(name)
+	if err != nil {
+		return postpurchase.Cursor{}, err
+	}
+	c := t.cursor(s)
+	if c == nil {
+		return postpurchase.Cursor{}, notFound("cursor")
+	}
+	return *c, nil
+}
+
+func (t *transaction) DueCursors(now time.Time, limit int) ([]postpurchase.Cursor, error) {
+	g := t.g
+	g.held = max(g.held, rankCursors)
+	var slots []*cursorSlot
+	if err := t.list(claimCursors, []any{t.shop, record.Nanos(now), more(limit, len(g.changedCursors)+len(t.cursors))}, func(rows pgx.Rows) error {
+		s := cursorSlot{key: cursorKey{shop: t.shop}}
+		var doc []byte
+		if err := rows.Scan(&s.id, &s.version, &s.key.name, &doc); err != nil {
+			return err
+		}
+		put(&g.known.cursors, s.key, struct{}{})
+		slot, err := g.cursorRow(s, doc)
+		slots = append(slots, slot)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	slots = append(slots, g.changedCursors...)
+	for _, c := range t.cursors {
+		slots = append(slots, c.slot)
+	}
+	var all []postpurchase.Cursor
+	for i, s := range slots {
+		c := t.cursor(s)
+		if s.key.shop == t.shop && c != nil && !c.Due.IsZero() && !c.Due.After(now) && !slices.Contains(slots[:i], s) {
+			all = append(all, *c)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b postpurchase.Cursor) int { return a.Due.Compare(b.Due) })
+	return all[:min(len(all), max(limit, 0))], nil
+}
+
+func (t *transaction) NextDue() (time.Time, error) {
+	g := t.g
+	parcelIDs, messageIDs, cursorIDs := []int64{}, []int64{}, []int64{}
+	var times []time.Time
+	parcels := map[*parcelSlot]bool{}
+	for _, s := range g.changedParcels {
+		parcels[s] = true
+	}
+	for _, p := range t.parcels {
+		parcels[p.slot] = true
+	}
+	for s := range parcels {
+		parcelIDs = append(parcelIDs, s.id)
+		if p := t.parcel(s); s.key.shop == t.shop {
+			times = append(times, p.PollAt, p.CheckAt, p.RenewAt)
+		}
+	}
+	messages := map[*messageSlot]bool{}
+	for _, s := range g.changedMessages {
+		messages[s] = true
+	}
+	for _, m := range t.messages {
+		messages[m.slot] = true
+	}
+	for s := range messages {
+		messageIDs = append(messageIDs, s.id)
+		if m := t.message(s); s.key.shop == t.shop && m.State == notify.StatePending {
+			times = append(times, m.SendAt)
+		}
+	}
+	cursors := map[*cursorSlot]bool{}
+	for _, s := range g.changedCursors {
+		cursors[s] = true
+	}
+	for _, c := range t.cursors {
+		cursors[c.slot] = true
+	}
+	for s := range cursors {
+		cursorIDs = append(cursorIDs, s.id)
+		if s.key.shop == t.shop {
+			times = append(times, t.cursor(s).Due)
+		}
+	}
+	if err := t.list(nextDue, []any{t.shop, parcelIDs, messageIDs, cursorIDs}, func(rows pgx.Rows) error {
+		var next *int64
+		if err := rows.Scan(&next); err != nil || next == nil {
+			return err
+		}
+		times = append(times, time.Unix(0, *next).UTC())
+		return nil
+	}); err != nil {
+		return time.Time{}, err
+	}
+	times = slices.DeleteFunc(times, time.Time.IsZero)
+	if len(times) == 0 {
+		return time.Time{}, nil
+	}
+	return slices.MinFunc(times, time.Time.Compare).UTC(), nil
+}
+
+func (t *transaction) PutOrder(o *order.Order) error {
+	c := record.CloneOrder(o)
+	s, err := t.orderSlot(o.ID)
+	if err != nil {
+		return err
+	}
+	for i := range t.orders {
+		if t.orders[i].slot == s {
+			t.orders[i].value = c
+			return nil
+		}
+	}
+	t.orders = append(t.orders, putOrder{s, c})
+	return nil
+}
+
+func (t *transaction) PutParcel(p *postpurchase.Parcel) error {
+	c := record.CloneParcel(p)
+	s, err := t.parcelSlot(c.Shipment.Ref)
+	if err != nil {
+		return err
+	}
+	if s.now == nil { // a new one may be the latest
+		if _, err := t.latestSlot(c.Shipment.Ref.Carrier, c.Shipment.Ref.TrackingNumber); err != nil {
+			return err
+		}
+	}
+	for _, id := range ordersOf(s.now, c) {
+		if record.HasOrder(s.now, id) == record.HasOrder(c, id) {
+			continue
+		}
+		if _, err := t.orderSlot(id); err != nil {
+			return err
+		}
+	}
+	for i := range t.parcels {
+		if t.parcels[i].slot == s {
+			t.parcels[i].value = c
+			return nil
+		}
+	}
+	t.parcels = append(t.parcels, putParcel{s, c})
+	return nil
+}
+
+func (t *transaction) PutMessage(m *postpurchase.Message) error {
+	c := record.CloneMessage(m)
+	owner, err := t.orderWithMessages(c.OrderID)
+	if err != nil {
+		return err
+	}
+	k := messageOf(t.shop, c.Key)
+	s := t.g.messages[k]
+	if s == nil && t.g.resolve[k] {
+		if s, err = t.messageSlot(c.Key); err != nil {
+			return err
+		}
+		if s != nil && s.owner != nil { // it is to leave an order whose messages are read
+			if _, err := t.orderWithMessages(fromText(s.owner.key.id)); err != nil {
+				return err
+			}
+		}
+	}
+	if s == nil {
+		s = &messageSlot{key: k}
+		t.g.messages[k] = s
+	}
+	t.saw(&s.stamp)
+	for i := range t.messages {
+		if t.messages[i].slot == s {
+			t.messages[i].value, t.messages[i].owner = c, owner
+			return nil
+		}
+	}
+	t.messages = append(t.messages, putMessage{s, owner, c})
+	return nil
+}
+
+// PutInbox implements [postpurchase.Tx].
+func (t *transaction) PutInbox(i postpurchase.InboxItem) error {
+	i.Body = slices.Clone(i.Body)
+	t.inbox = append(t.inbox, i)
+	return nil
+}
+
+func (t *transaction) PutCursor(c postpurchase.Cursor) error {
+	s, err := t.cursorSlot(c.Name)
+	if err != nil {
+		return err
+	}
+	for i := range t.cursors {
+		if t.cursors[i].slot == s {
+			t.cursors[i].value = &c
+			return nil
+		}
+	}
+	t.cursors = append(t.cursors, putCursor{s, &c})
+	return nil
+}
+
+func (t *transaction) Enqueue(j postpurchase.Job) error {
+	j.Args = slices.Clone(j.Args)
+	t.jobs = append(t.jobs, j)
+	return nil
+}

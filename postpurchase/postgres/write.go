@@ -1,0 +1,413 @@
+package postgres
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
+)
+
+// flush writes what has changed, and commits. All rows that it changes are locked, and
+// new ones are added in the order of their keys, so that it waits for nobody who waits
+// for it.
+func (g *group) flush() error {
+	if len(g.changedParcels)+len(g.changedOrders)+len(g.changedMessages)+len(g.changedCursors)+len(g.inbox)+len(g.jobs) == 0 {
+		return g.tx.Commit(g.ctx)
+	}
+	w := &writer{group: g, docs: map[any]string{}}
+	batch := &pgx.Batch{}
+	newRows := 0
+	for _, step := range []func(batch *pgx.Batch) (int, error){w.ordersOut, w.parcelsOut, w.cursorsOut, w.inboxOut} {
+		n, err := step(batch)
+		if err != nil {
+			return err
+		}
+		newRows += n
+	}
+	if newRows > 0 { // their ids are needed to go on
+		if err := g.send(batch); err != nil {
+			return err
+		}
+		batch = &pgx.Batch{}
+	}
+	if err := errors.Join(w.linksOut(batch), w.messagesOut(batch)); err != nil {
+		return err
+	}
+	if err := g.send(batch); err != nil {
+		return err
+	}
+	if err := g.b.insertJobs(g.ctx, g.tx, g.jobs); err != nil {
+		return err
+	}
+	if err := g.tx.Commit(g.ctx); err != nil {
+		// Once COMMIT was sent, only an answer tells. A server that ends may have done it.
+		var answer *pgconn.PgError
+		if errors.As(err, &answer) && !unavailable(err) || pgconn.SafeToRetry(err) {
+			return err
+		}
+		return fmt.Errorf("%w: %w", ErrUncertain, err)
+	}
+	w.remember()
+	return nil
+}
+
+type writer struct {
+	*group
+	docs map[any]string // by slot
+}
+
+func (w *writer) doc(slot, value any) (string, error) {
+	b, err := json.Marshal(value)
+	w.docs[slot] = string(b)
+	return w.docs[slot], err
+}
+
+// version of a new row: any number but 0 that no other row has.
+func newVersion() int64 { return 1 + rand.Int64N(1<<62) }
+
+// add queues an INSERT of new rows that returns each one's key and id.
+func (g *group) add(batch *pgx.Batch, q query, want int, args []any, row func(rows pgx.Rows) error) {
+	batch.Queue(g.b.sql[q], args...).Query(func(rows pgx.Rows) error {
+		got := 0
+		for rows.Next() {
+			got++
+			if err := row(rows); err != nil {
+				return err
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		if got != want {
+			return errMet // others have added one meanwhile
+		}
+		return nil
+	})
+}
+
+func (w *writer) ordersOut(batch *pgx.Batch) (added int, _ error) {
+	var (
+		fresh, set, bumped []*orderSlot
+	)
+	for _, s := range w.changedOrders {
+		switch {
+		case s.id == 0:
+			s.version = newVersion()
+			fresh = append(fresh, s)
+		case s.changed:
+			s.version++
+			set = append(set, s)
+		default:
+			s.version++
+			bumped = append(bumped, s)
+		}
+	}
+	if len(bumped) > 0 {
+		ids, versions := make([]int64, len(bumped)), make([]int64, len(bumped))
+		for i, s := range bumped {
+			ids[i], versions[i] = s.id, s.version
+		}
+		batch.Queue(w.b.sql[bumpOrders], ids, versions)
+	}
+	columns := func(list []*orderSlot) (shops, orders, numbers []string, ids, versions []int64, placed []*int64, docs []*string, err error) {
+		for _, s := range list {
+			number, at := "", (*int64)(nil)
+			var doc *string
+			if s.now != nil {
+				text, err := w.doc(s, s.now)
+				if err != nil {
+					return nil, nil, nil, nil, nil, nil, nil, err
+				}
+				number, at, doc = toText(s.now.DisplayNumber()), record.Stamp(s.now.PlacedAt), &text
+			}
+			shops, orders, numbers = append(shops, s.key.shop), append(orders, s.key.id), append(numbers, number)
+			ids, versions, placed, docs = append(ids, s.id), append(versions, s.version), append(placed, at), append(docs, doc)
+		}
+		return
+	}
+	if len(set) > 0 {
+		_, _, numbers, ids, versions, placed, docs, err := columns(set)
+		if err != nil {
+			return 0, err
+		}
+		batch.Queue(w.b.sql[setOrders], ids, numbers, placed, versions, docs)
+	}
+	if len(fresh) > 0 {
+		slices.SortFunc(fresh, func(a, b *orderSlot) int {
+			return cmp.Or(cmp.Compare(a.key.shop, b.key.shop), cmp.Compare(a.key.id, b.key.id))
+		})
+		shops, orders, numbers, _, versions, placed, docs, err := columns(fresh)
+		if err != nil {
+			return 0, err
+		}
+		w.add(batch, addOrders, len(fresh), []any{shops, orders, numbers, placed, versions, docs}, func(rows pgx.Rows) error {
+			var k orderKey
+			var id int64
+			err := rows.Scan(&k.shop, &k.id, &id)
+			if err == nil {
+				w.orders[k].id = id
+			}
+			return err
+		})
+	}
+	return len(fresh), nil
+}
+
+type parcelColumns struct {
+	shop, carrier, number, status, health, doc []string
+	id, epoch, version                         []int64
+	followed, poll, check, renew               []*int64
+	latest                                     []bool
+}
+
+func (c *parcelColumns) add(s *parcelSlot, doc string) {
+	p := s.now
+	c.shop, c.carrier, c.number = append(c.shop, s.key.shop), append(c.carrier, s.key.carrier), append(c.number, s.key.number)
+	c.status, c.health, c.doc = append(c.status, toText(string(p.Shipment.Status))), append(c.health, toText(record.Health(p.Health))), append(c.doc, doc)
+	c.id, c.epoch, c.version = append(c.id, s.id), append(c.epoch, int64(s.key.epoch)), append(c.version, s.version)
+	c.followed, c.poll = append(c.followed, record.Stamp(p.Followed)), append(c.poll, record.Stamp(p.PollAt))
+	c.check, c.renew = append(c.check, record.Stamp(p.CheckAt)), append(c.renew, record.Stamp(p.RenewAt))
+	c.latest = append(c.latest, s.latest)
+}
+
+func (w *writer) parcelsOut(batch *pgx.Batch) (added int, _ error) {
+	var fresh []*parcelSlot
+	var set, add parcelColumns
+	var outdated []int64
+	for _, s := range w.changedParcels {
+		if s.id == 0 {
+			fresh = append(fresh, s)
+			continue
+		}
+		s.version++
+		doc, err := w.doc(s, s.now)
+		if err != nil {
+			return 0, err
+		}
+		set.add(s, doc)
+	}
+	slices.SortFunc(fresh, func(a, b *parcelSlot) int {
+		return cmp.Or(cmp.Compare(a.key.shop, b.key.shop), cmp.Compare(a.key.carrier, b.key.carrier),
+			cmp.Compare(a.key.number, b.key.number), cmp.Compare(a.key.epoch, b.key.epoch))
+	})
+	for _, s := range fresh {
+		s.version = newVersion()
+		if s.latest = w.latest[s.key.numberKey].parcel == s; s.latest {
+			for _, old := range w.parcels {
+				if old.key.numberKey == s.key.numberKey && old != s && old.latest {
+					if old.latest = false; old.id != 0 {
+						old.version++
+						outdated = append(outdated, old.id)
+					}
+				}
+			}
+		}
+		doc, err := w.doc(s, s.now)
+		if err != nil {
+			return 0, err
+		}
+		add.add(s, doc)
+	}
+	if len(set.id) > 0 {
+		batch.Queue(w.b.sql[setParcels], set.id, set.version, set.followed, set.status, set.health, set.poll, set.check, set.renew, set.doc)
+	}
+	if len(outdated) > 0 {
+		batch.Queue(w.b.sql[outdateParcels], outdated)
+	}
+	if len(fresh) > 0 {
+		w.add(batch, addParcels, len(fresh), []any{add.shop, add.carrier, add.number, add.epoch, add.latest, add.version, add.followed,
+			add.status, add.health, add.poll, add.check, add.renew, add.doc}, func(rows pgx.Rows) error {
+			var k parcelKey
+			var id int64
+			err := rows.Scan(&k.shop, &k.carrier, &k.number, &k.epoch, &id)
+			if err == nil {
+				w.parcels[k].id = id
+			}
+			return err
+		})
+	}
+	return len(fresh), nil
+}
+
+// linksOut keeps the table of which parcels an order has.
+func (w *writer) linksOut(batch *pgx.Batch) error {
+	var addOwner, addParcel, dropOwner, dropParcel []int64
+	for _, s := range w.changedParcels {
+		for _, id := range ordersOf(s.base, s.now) {
+			was, is := record.HasOrder(s.base, id), record.HasOrder(s.now, id)
+			if was == is {
+				continue
+			}
+			owner := w.orders[orderOf(s.key.shop, id)].id
+			if is {
+				addOwner, addParcel = append(addOwner, owner), append(addParcel, s.id)
+			} else {
+				dropOwner, dropParcel = append(dropOwner, owner), append(dropParcel, s.id)
+			}
+		}
+	}
+	if len(dropOwner) > 0 {
+		batch.Queue(w.b.sql[unlinkParcels], dropOwner, dropParcel)
+	}
+	if len(addOwner) > 0 {
+		batch.Queue(w.b.sql[linkParcels], addOwner, addParcel)
+	}
+	return nil
+}
+
+func (w *writer) messagesOut(batch *pgx.Batch) error {
+	var set, add struct {
+		shop, key, state, doc []string
+		id, owner             []int64
+		send                  []*int64
+	}
+	for _, s := range w.changedMessages {
+		doc, err := w.doc(s, s.now)
+		if err != nil {
+			return err
+		}
+		to := &set
+		if s.id == 0 {
+			to = &add
+		}
+		to.shop, to.key, to.state, to.doc = append(to.shop, s.key.shop), append(to.key, s.key.key), append(to.state, toText(string(s.now.State))), append(to.doc, doc)
+		to.id, to.owner, to.send = append(to.id, s.id), append(to.owner, s.owner.id), append(to.send, record.Stamp(s.now.SendAt))
+	}
+	if len(set.id) > 0 {
+		batch.Queue(w.b.sql[setMessages], set.id, set.owner, set.state, set.send, set.doc)
+	}
+	if len(add.id) == 0 {
+		return nil
+	}
+	batch.Queue(w.b.sql[addMessages], add.shop, add.key, add.owner, add.state, add.send, add.doc).Query(func(rows pgx.Rows) error {
+		added := map[messageKey]bool{}
+		for rows.Next() {
+			var k messageKey
+			var id int64
+			if err := rows.Scan(&k.shop, &k.key, &id); err != nil {
+				return err
+			}
+			w.messages[k].id = id
+			added[k] = true
+		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
+		// One that was put without being read and is there, with another order: the next
+		// try looks for it.
+		for i, key := range add.key {
+			if k := (messageKey{add.shop[i], key}); !added[k] {
+				w.resolve[k] = true
+			}
+		}
+		if len(added) != len(add.id) {
+			return errMet
+		}
+		return nil
+	})
+	return nil
+}
+
+func (w *writer) cursorsOut(batch *pgx.Batch) (int, error) {
+	type columns struct {
+		shop, name, doc []string
+		id, version     []int64
+		due             []*int64
+	}
+	var set, add columns
+	slices.SortFunc(w.changedCursors, func(a, b *cursorSlot) int {
+		return cmp.Or(cmp.Compare(a.key.shop, b.key.shop), cmp.Compare(a.key.name, b.key.name))
+	})
+	for _, s := range w.changedCursors {
+		to := &set
+		if s.version++; s.id == 0 {
+			s.version, to = newVersion(), &add
+		}
+		doc, err := w.doc(s, s.now)
+		if err != nil {
+			return 0, err
+		}
+		to.shop, to.name, to.doc = append(to.shop, s.key.shop), append(to.name, s.key.name), append(to.doc, doc)
+		to.id, to.version, to.due = append(to.id, s.id), append(to.version, s.version), append(to.due, record.Stamp(s.now.Due))
+	}
+	if len(set.id) > 0 {
+		batch.Queue(w.b.sql[setCursors], set.id, set.version, set.due, set.doc)
+	}
+	if len(add.id) > 0 {
+		w.add(batch, addCursors, len(add.id), []any{add.shop, add.name, add.version, add.due, add.doc}, func(rows pgx.Rows) error { return nil })
+	}
+	return 0, nil
+}
+
+func (w *writer) inboxOut(batch *pgx.Batch) (int, error) {
+	if len(w.inbox) == 0 {
+		return 0, nil
+	}
+	items := slices.Clone(w.inbox)
+	slices.SortStableFunc(items, func(a, b inboxItem) int {
+		return cmp.Or(cmp.Compare(a.shop, b.shop), cmp.Compare(a.item.Digest, b.item.Digest))
+	})
+	var shops, digests, docs []string
+	var received []*int64
+	for i, it := range items {
+		if i > 0 && items[i-1].shop == it.shop && items[i-1].item.Digest == it.item.Digest {
+			continue // the first is kept
+		}
+		doc, err := json.Marshal(it.item)
+		if err != nil {
+			return 0, err
+		}
+		shops, digests, docs = append(shops, it.shop), append(digests, toText(it.item.Digest)), append(docs, string(doc))
+		received = append(received, record.Stamp(it.item.Received))
+	}
+	batch.Queue(w.b.sql[addInbox], shops, digests, received, docs)
+	for _, shop := range slices.Compact(slices.Clone(shops)) {
+		batch.Queue(w.b.sql[trimInbox], shop, inboxSize)
+	}
+	return 0, nil
+}
+
+// remember tells the cache what is in the database now.
+func (w *writer) remember() {
+	c := &w.b.cache
+	for _, s := range w.changedParcels {
+		c.putParcel(s.key, s.latest, &cachedParcel{version: s.version, parcel: s.now, cost: len(w.docs[s])})
+	}
+	for _, s := range w.orders {
+		if s.id == 0 {
+			continue
+		}
+		if doc, ok := w.docs[s]; ok {
+			s.cost = len(doc)
+		}
+		o := &cachedOrder{version: s.version, order: s.now, cost: s.cost}
+		if s.messages != nil {
+			list := make([]cachedMessage, 0, len(*s.messages))
+			for _, m := range *s.messages {
+				if m.owner == s && m.now != nil {
+					list = append(list, cachedMessage{m.id, m.now})
+				}
+			}
+			o.messages = &list
+		}
+		if s.parcels != nil {
+			list := make([]parcelKey, 0, len(*s.parcels))
+			for _, p := range *s.parcels {
+				if record.HasOrder(p.now, fromText(s.key.id)) {
+					list = append(list, p.key)
+				}
+			}
+			o.parcels = &list
+		} else if !s.bumps {
+			o.parcels = s.refs
+		}
+		c.putOrder(s.key, o)
+	}
+}
