@@ -158,10 +158,11 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
+// Address returns the part of a connection string that leads to the server.
+func (s *Server) Address() string { return fmt.Sprintf("host=%s user=postgres", s.dir) }
+
 // DSN returns the connection string of a database of the server.
-func (s *Server) DSN(database string) string {
-	return fmt.Sprintf("host=%s user=postgres dbname=%s", s.dir, database)
-}
+func (s *Server) DSN(database string) string { return s.Address() + " dbname=" + database }
 
 // Restart starts the server if it does not run, and returns when it can be used.
 func (s *Server) Restart(ctx context.Context) error {
