@@ -132,16 +132,16 @@ var statements = [queryCount]string{
 	claimCursors: `SELECT id, version, name, doc FROM {doorstep}.cursor WHERE shop = $1 AND due <= $2 ORDER BY due, id LIMIT $3 FOR UPDATE SKIP LOCKED`,
 
 	addOrders: `INSERT INTO {doorstep}.shop_order (shop, order_id, number, placed_at, version, doc)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::text[]) ON CONFLICT DO NOTHING RETURNING shop, order_id, id`,
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[]) ON CONFLICT DO NOTHING RETURNING shop, order_id, id`,
 	setOrders: `UPDATE {doorstep}.shop_order o SET number = k.number, placed_at = k.placed_at, version = k.version, doc = k.doc
-		FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) AS k (id, number, placed_at, version, doc) WHERE o.id = k.id`,
+		FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) AS k (id, number, placed_at, version, doc) WHERE o.id = k.id`,
 	bumpOrders: `UPDATE {doorstep}.shop_order o SET version = k.version FROM unnest($1::bigint[], $2::bigint[]) AS k (id, version) WHERE o.id = k.id`,
 	addParcels: `INSERT INTO {doorstep}.parcel (shop, carrier, number, epoch, latest, version, followed, status, health, poll_at, check_at, renew_at, doc)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[])
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bytea[])
 		ON CONFLICT DO NOTHING RETURNING shop, carrier, number, epoch, id`,
 	setParcels: `UPDATE {doorstep}.parcel p SET version = k.version, followed = k.followed, status = k.status, health = k.health,
 			poll_at = k.poll_at, check_at = k.check_at, renew_at = k.renew_at, doc = k.doc
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[])
 			AS k (id, version, followed, status, health, poll_at, check_at, renew_at, doc) WHERE p.id = k.id`,
 	outdateParcels: `UPDATE {doorstep}.parcel p SET latest = false, version = p.version + 1 WHERE p.id = ANY ($1::bigint[])`,
 	linkParcels:    `INSERT INTO {doorstep}.parcel_order (owner, parcel_id) SELECT * FROM unnest($1::bigint[], $2::bigint[]) ON CONFLICT DO NOTHING`,
@@ -149,16 +149,16 @@ var statements = [queryCount]string{
 		WHERE l.owner = k.owner AND l.parcel_id = k.parcel_id`,
 	addMessages: `INSERT INTO {doorstep}.message (shop, key, owner, state, send_at, doc)
 		SELECT shop, key, owner, state, send_at, doc
-		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::text[]) WITH ORDINALITY AS k (shop, key, owner, state, send_at, doc, n)
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[]) WITH ORDINALITY AS k (shop, key, owner, state, send_at, doc, n)
 		ORDER BY n ON CONFLICT DO NOTHING RETURNING shop, key, id`,
 	setMessages: `UPDATE {doorstep}.message m SET owner = k.owner, state = k.state, send_at = k.send_at, doc = k.doc
-		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[]) AS k (id, owner, state, send_at, doc) WHERE m.id = k.id`,
+		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bytea[]) AS k (id, owner, state, send_at, doc) WHERE m.id = k.id`,
 	addCursors: `INSERT INTO {doorstep}.cursor (shop, name, version, due, doc)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[]) ON CONFLICT DO NOTHING RETURNING shop, name, id`,
+		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) ON CONFLICT DO NOTHING RETURNING shop, name, id`,
 	setCursors: `UPDATE {doorstep}.cursor c SET version = k.version, due = k.due, doc = k.doc
-		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[]) AS k (id, version, due, doc) WHERE c.id = k.id`,
+		FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bytea[]) AS k (id, version, due, doc) WHERE c.id = k.id`,
 	addInbox: `INSERT INTO {doorstep}.inbox (shop, digest, received, doc)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[]) ON CONFLICT DO NOTHING`,
+		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) ON CONFLICT DO NOTHING`,
 	trimInbox: `DELETE FROM {doorstep}.inbox WHERE id IN (SELECT id FROM {doorstep}.inbox WHERE shop = $1 ORDER BY received DESC NULLS LAST, id DESC OFFSET $2)`,
 }
 

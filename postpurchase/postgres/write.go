@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -21,7 +20,7 @@ func (g *group) flush() error {
 	if len(g.changedParcels)+len(g.changedOrders)+len(g.changedMessages)+len(g.changedCursors)+len(g.inbox)+len(g.jobs) == 0 {
 		return g.tx.Commit(g.ctx)
 	}
-	w := &writer{group: g, docs: map[any]string{}}
+	w := &writer{group: g, docs: map[any][]byte{}}
 	batch := &pgx.Batch{}
 	newRows := 0
 	for _, step := range []func(batch *pgx.Batch) (int, error){w.ordersOut, w.parcelsOut, w.cursorsOut, w.inboxOut} {
@@ -60,13 +59,13 @@ func (g *group) flush() error {
 
 type writer struct {
 	*group
-	docs map[any]string // by slot
+	docs map[any][]byte // by slot
 }
 
-func (w *writer) doc(slot, value any) (string, error) {
-	b, err := json.Marshal(value)
-	w.docs[slot] = string(b)
-	return w.docs[slot], err
+func doc[T any](w *writer, slot any, value *T) ([]byte, error) {
+	b, err := record.Encode(value)
+	w.docs[slot] = b
+	return b, err
 }
 
 // version of a new row: any number but 0 that no other row has.
@@ -116,19 +115,20 @@ func (w *writer) ordersOut(batch *pgx.Batch) (added int, _ error) {
 		}
 		batch.Queue(w.b.sql[bumpOrders], ids, versions)
 	}
-	columns := func(list []*orderSlot) (shops, orders, numbers []string, ids, versions []int64, placed []*int64, docs []*string, err error) {
+	columns := func(list []*orderSlot) (shops, orders, numbers []string, ids, versions []int64, placed []*int64, docs [][]byte, err error) {
 		for _, s := range list {
 			number, at := "", (*int64)(nil)
-			var doc *string
+			var text []byte
 			if s.now != nil {
-				text, err := w.doc(s, s.now)
+				var err error
+				text, err = doc(w, s, s.now)
 				if err != nil {
 					return nil, nil, nil, nil, nil, nil, nil, err
 				}
-				number, at, doc = toText(s.now.DisplayNumber()), record.Stamp(s.now.PlacedAt), &text
+				number, at = toText(s.now.DisplayNumber()), record.Stamp(s.now.PlacedAt)
 			}
 			shops, orders, numbers = append(shops, s.key.shop), append(orders, s.key.id), append(numbers, number)
-			ids, versions, placed, docs = append(ids, s.id), append(versions, s.version), append(placed, at), append(docs, doc)
+			ids, versions, placed, docs = append(ids, s.id), append(versions, s.version), append(placed, at), append(docs, text)
 		}
 		return
 	}
@@ -161,13 +161,14 @@ func (w *writer) ordersOut(batch *pgx.Batch) (added int, _ error) {
 }
 
 type parcelColumns struct {
-	shop, carrier, number, status, health, doc []string
-	id, epoch, version                         []int64
-	followed, poll, check, renew               []*int64
-	latest                                     []bool
+	shop, carrier, number, status, health []string
+	doc                                   [][]byte
+	id, epoch, version                    []int64
+	followed, poll, check, renew          []*int64
+	latest                                []bool
 }
 
-func (c *parcelColumns) add(s *parcelSlot, doc string) {
+func (c *parcelColumns) add(s *parcelSlot, doc []byte) {
 	p := s.now
 	c.shop, c.carrier, c.number = append(c.shop, s.key.shop), append(c.carrier, s.key.carrier), append(c.number, s.key.number)
 	c.status, c.health, c.doc = append(c.status, toText(string(p.Shipment.Status))), append(c.health, toText(record.Health(p.Health))), append(c.doc, doc)
@@ -187,11 +188,11 @@ func (w *writer) parcelsOut(batch *pgx.Batch) (added int, _ error) {
 			continue
 		}
 		s.version++
-		doc, err := w.doc(s, s.now)
+		text, err := doc(w, s, s.now)
 		if err != nil {
 			return 0, err
 		}
-		set.add(s, doc)
+		set.add(s, text)
 	}
 	slices.SortFunc(fresh, func(a, b *parcelSlot) int {
 		return cmp.Or(cmp.Compare(a.key.shop, b.key.shop), cmp.Compare(a.key.carrier, b.key.carrier),
@@ -209,11 +210,11 @@ func (w *writer) parcelsOut(batch *pgx.Batch) (added int, _ error) {
 				}
 			}
 		}
-		doc, err := w.doc(s, s.now)
+		text, err := doc(w, s, s.now)
 		if err != nil {
 			return 0, err
 		}
-		add.add(s, doc)
+		add.add(s, text)
 	}
 	if len(set.id) > 0 {
 		batch.Queue(w.b.sql[setParcels], set.id, set.version, set.followed, set.status, set.health, set.poll, set.check, set.renew, set.doc)
@@ -264,12 +265,13 @@ func (w *writer) linksOut(batch *pgx.Batch) error {
 
 func (w *writer) messagesOut(batch *pgx.Batch) error {
 	var set, add struct {
-		shop, key, state, doc []string
-		id, owner             []int64
-		send                  []*int64
+		shop, key, state []string
+		doc              [][]byte
+		id, owner        []int64
+		send             []*int64
 	}
 	for _, s := range w.changedMessages {
-		doc, err := w.doc(s, s.now)
+		text, err := doc(w, s, s.now)
 		if err != nil {
 			return err
 		}
@@ -277,7 +279,7 @@ func (w *writer) messagesOut(batch *pgx.Batch) error {
 		if s.id == 0 {
 			to = &add
 		}
-		to.shop, to.key, to.state, to.doc = append(to.shop, s.key.shop), append(to.key, s.key.key), append(to.state, toText(string(s.now.State))), append(to.doc, doc)
+		to.shop, to.key, to.state, to.doc = append(to.shop, s.key.shop), append(to.key, s.key.key), append(to.state, toText(string(s.now.State))), append(to.doc, text)
 		to.id, to.owner, to.send = append(to.id, s.id), append(to.owner, s.owner.id), append(to.send, record.Stamp(s.now.SendAt))
 	}
 	if len(set.id) > 0 {
@@ -317,9 +319,10 @@ func (w *writer) messagesOut(batch *pgx.Batch) error {
 
 func (w *writer) cursorsOut(batch *pgx.Batch) (int, error) {
 	type columns struct {
-		shop, name, doc []string
-		id, version     []int64
-		due             []*int64
+		shop, name  []string
+		doc         [][]byte
+		id, version []int64
+		due         []*int64
 	}
 	var set, add columns
 	slices.SortFunc(w.changedCursors, func(a, b *cursorSlot) int {
@@ -330,11 +333,11 @@ func (w *writer) cursorsOut(batch *pgx.Batch) (int, error) {
 		if s.version++; s.id == 0 {
 			s.version, to = newVersion(), &add
 		}
-		doc, err := w.doc(s, s.now)
+		text, err := doc(w, s, s.now)
 		if err != nil {
 			return 0, err
 		}
-		to.shop, to.name, to.doc = append(to.shop, s.key.shop), append(to.name, s.key.name), append(to.doc, doc)
+		to.shop, to.name, to.doc = append(to.shop, s.key.shop), append(to.name, s.key.name), append(to.doc, text)
 		to.id, to.version, to.due = append(to.id, s.id), append(to.version, s.version), append(to.due, record.Stamp(s.now.Due))
 	}
 	if len(set.id) > 0 {
@@ -354,17 +357,18 @@ func (w *writer) inboxOut(batch *pgx.Batch) (int, error) {
 	slices.SortStableFunc(items, func(a, b inboxItem) int {
 		return cmp.Or(cmp.Compare(a.shop, b.shop), cmp.Compare(a.item.Digest, b.item.Digest))
 	})
-	var shops, digests, docs []string
+	var shops, digests []string
+	var docs [][]byte
 	var received []*int64
 	for i, it := range items {
 		if i > 0 && items[i-1].shop == it.shop && items[i-1].item.Digest == it.item.Digest {
 			continue // the first is kept
 		}
-		doc, err := json.Marshal(it.item)
+		doc, err := record.Encode(&it.item)
 		if err != nil {
 			return 0, err
 		}
-		shops, digests, docs = append(shops, it.shop), append(digests, toText(it.item.Digest)), append(docs, string(doc))
+		shops, digests, docs = append(shops, it.shop), append(digests, toText(it.item.Digest)), append(docs, doc)
 		received = append(received, record.Stamp(it.item.Received))
 	}
 	batch.Queue(w.b.sql[addInbox], shops, digests, received, docs)

@@ -1,8 +1,6 @@
 package sqlite
 
 import (
-	"slices"
-
 	"github.com/doorstep-go/doorstep/postpurchase"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
 )
@@ -103,15 +101,4 @@ func (c *parcelCache) forgetMessages() {
 			delete(c.reads, k)
 		}
 	}
-}
-
-func cloneParcel(p *postpurchase.Parcel) *postpurchase.Parcel {
-	c := *p
-	c.Shipment = *p.Shipment.Clone()
-	c.Orders = slices.Clone(p.Orders)
-	for i := range c.Orders {
-		c.Orders[i].Lines = slices.Clone(c.Orders[i].Lines)
-	}
-	c.Alarms = slices.Clone(p.Alarms)
-	return &c
 }

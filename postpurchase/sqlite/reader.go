@@ -1,14 +1,14 @@
 package sqlite
 
 import (
-	"cmp"
 	"database/sql"
+	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"github.com/doorstep-go/doorstep/notify"
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 	"github.com/doorstep-go/doorstep/postpurchase/order"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
 )
@@ -22,28 +22,14 @@ type reader struct {
 
 var _ postpurchase.Reader = (*reader)(nil)
 
-// stamp is a moment as it is searched for: nil for none.
-func stamp(t time.Time) any {
-	if t.IsZero() {
-		return nil
+// decode reads a document. Its error names no content.
+func decode[T any](doc []byte) (*T, error) {
+	v, err := record.Decode[T](doc)
+	if err != nil {
+		return nil, errors.Join(ErrCorrupt, err)
 	}
-	return nanos(t)
+	return v, nil
 }
-
-// nanos is a moment in nanoseconds since 1970; those before 1678 and after 2262 are
-// taken for the first and the last there is.
-func nanos(t time.Time) int64 {
-	switch s := t.Unix(); {
-	case s < math.MinInt64/int64(time.Second):
-		return math.MinInt64
-	case s >= math.MaxInt64/int64(time.Second):
-		return math.MaxInt64
-	}
-	return t.UnixNano()
-}
-
-// health is a health as it is searched for: the zero value is a word as well.
-func health(h shipment.Health) string { return string(cmp.Or(h, shipment.HealthUnknown)) }
 
 func notFound(what string) error {
 	return fmt.Errorf("sqlite: %s: %w", what, postpurchase.ErrNotFound)
@@ -102,14 +88,14 @@ func values[T any](list []*T, err error) ([]T, error) {
 func (r *reader) Order(id string) (*order.Order, error) {
 	key := readKey{query: getOrder, shop: r.shop, id: id}
 	if o, ok := remembered[*order.Order](r.cache, key); ok {
-		return cloneOrder(o), nil
+		return record.CloneOrder(o), nil
 	}
 	o, err := one[order.Order](r, "order", getOrder, r.shop, id)
 	if err != nil || r.cache == nil {
 		return o, err
 	}
 	r.cache.remember(key, o)
-	return cloneOrder(o), nil
+	return record.CloneOrder(o), nil
 }
 
 func (r *reader) OrdersByNumber(number string) ([]*order.Order, error) {
@@ -169,7 +155,7 @@ func (r *reader) give(row *parcelRow, err error) (*postpurchase.Parcel, error) {
 	if r.cache == nil {
 		return row.parcel, nil // decoded just now, and nobody else's
 	}
-	return cloneParcel(row.parcel), nil
+	return record.CloneParcel(row.parcel), nil
 }
 
 func (r *reader) parcelList(q query, args ...any) ([]*postpurchase.Parcel, error) {
@@ -226,7 +212,7 @@ func (r *reader) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, error) 
 }
 
 func (r *reader) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurchase.Parcel, error) {
-	return r.parcelList(parcelsByHealth, r.shop, health(h), max(limit, 0))
+	return r.parcelList(parcelsByHealth, r.shop, record.Health(h), max(limit, 0))
 }
 
 func (r *reader) Message(key string) (*postpurchase.Message, error) {
@@ -246,7 +232,7 @@ func (r *reader) MessagesOfOrder(orderID string) ([]*postpurchase.Message, error
 	}
 	var copies []*postpurchase.Message
 	for _, m := range all {
-		copies = append(copies, cloneMessage(m))
+		copies = append(copies, record.CloneMessage(m))
 	}
 	return copies, nil
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/doorstep-go/doorstep/notify"
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 	"github.com/doorstep-go/doorstep/postpurchase/order"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
 )
@@ -116,25 +117,9 @@ func (t *transaction) end(keep bool) error {
 	return nil
 }
 
-func cloneOrder(o *order.Order) *order.Order {
-	c := *o
-	c.Lines = slices.Clone(o.Lines)
-	c.Parcels = slices.Clone(o.Parcels)
-	for i := range c.Parcels {
-		c.Parcels[i].Lines = slices.Clone(c.Parcels[i].Lines)
-	}
-	return &c
-}
-
-func cloneMessage(m *postpurchase.Message) *postpurchase.Message {
-	c := *m
-	c.Parcels = slices.Clone(m.Parcels)
-	return &c
-}
-
 func (t *transaction) Order(id string) (*order.Order, error) {
 	if o, ok := t.orders.byID[id]; ok {
-		return cloneOrder(o), nil
+		return record.CloneOrder(o), nil
 	}
 	return t.reader.Order(id)
 }
@@ -148,7 +133,7 @@ func (t *transaction) OrdersByNumber(number string) ([]*order.Order, error) {
 
 func (t *transaction) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {
 	if p, ok := t.parcels.byID[ref]; ok {
-		return cloneParcel(p), nil
+		return record.CloneParcel(p), nil
 	}
 	return t.reader.Parcel(ref)
 }
@@ -176,7 +161,7 @@ func (t *transaction) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurc
 
 func (t *transaction) Message(key string) (*postpurchase.Message, error) {
 	if m, ok := t.messages.byID[key]; ok {
-		return cloneMessage(m), nil
+		return record.CloneMessage(m), nil
 	}
 	return t.reader.Message(key)
 }
@@ -231,37 +216,37 @@ func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now t
 		return nil, nil // nothing has such a timer
 	}
 	if carrier == "" {
-		return t.parcelList(all, t.shop, nanos(now), max(limit, 0))
+		return t.parcelList(all, t.shop, record.Nanos(now), max(limit, 0))
 	}
-	return t.parcelList(of, t.shop, carrier, nanos(now), max(limit, 0))
+	return t.parcelList(of, t.shop, carrier, record.Nanos(now), max(limit, 0))
 }
 
 func (t *transaction) DueMessages(now time.Time, limit int) ([]*postpurchase.Message, error) {
 	if err := t.early(len(t.messages.keys)); err != nil {
 		return nil, err
 	}
-	return list[postpurchase.Message](&t.reader, dueMessages, t.shop, nanos(now), max(limit, 0))
+	return list[postpurchase.Message](&t.reader, dueMessages, t.shop, record.Nanos(now), max(limit, 0))
 }
 
 func (t *transaction) DueCursors(now time.Time, limit int) ([]postpurchase.Cursor, error) {
 	if err := t.early(len(t.cursors.keys)); err != nil {
 		return nil, err
 	}
-	return values(list[postpurchase.Cursor](&t.reader, dueCursors, t.shop, nanos(now), max(limit, 0)))
+	return values(list[postpurchase.Cursor](&t.reader, dueCursors, t.shop, record.Nanos(now), max(limit, 0)))
 }
 
 func (t *transaction) PutOrder(o *order.Order) error {
-	t.orders.put(o.ID, cloneOrder(o))
+	t.orders.put(o.ID, record.CloneOrder(o))
 	return nil
 }
 
 func (t *transaction) PutParcel(p *postpurchase.Parcel) error {
-	t.parcels.put(p.Shipment.Ref, cloneParcel(p))
+	t.parcels.put(p.Shipment.Ref, record.CloneParcel(p))
 	return nil
 }
 
 func (t *transaction) PutMessage(m *postpurchase.Message) error {
-	t.messages.put(m.Key, cloneMessage(m))
+	t.messages.put(m.Key, record.CloneMessage(m))
 	return nil
 }
 
@@ -283,11 +268,11 @@ func (t *transaction) Enqueue(j postpurchase.Job) error {
 }
 
 func (t *transaction) writeOrder(o *order.Order) error {
-	doc, err := encode(o)
+	doc, err := record.Encode(o)
 	if err != nil {
 		return err
 	}
-	if _, err = t.s.exec(putOrder, t.shop, o.ID, o.DisplayNumber(), stamp(o.PlacedAt), doc); err != nil {
+	if _, err = t.s.exec(putOrder, t.shop, o.ID, o.DisplayNumber(), record.Stamp(o.PlacedAt), doc); err != nil {
 		return err
 	}
 	t.cache.remember(readKey{query: getOrder, shop: t.shop, id: o.ID}, o)
@@ -295,7 +280,7 @@ func (t *transaction) writeOrder(o *order.Order) error {
 }
 
 func (t *transaction) writeParcel(p *postpurchase.Parcel) error {
-	doc, err := encode(p)
+	doc, err := record.Encode(p)
 	if err != nil {
 		return err
 	}
@@ -307,8 +292,8 @@ func (t *transaction) writeParcel(p *postpurchase.Parcel) error {
 	status := string(p.Shipment.Status)
 	if old == nil {
 		ref := p.Shipment.Ref
-		res, err := t.s.exec(addParcel, t.shop, ref.Carrier, ref.TrackingNumber, ref.Epoch, stamp(p.Followed),
-			status, health(p.Health), stamp(p.PollAt), stamp(p.CheckAt), stamp(p.RenewAt), doc)
+		res, err := t.s.exec(addParcel, t.shop, ref.Carrier, ref.TrackingNumber, ref.Epoch, record.Stamp(p.Followed),
+			status, record.Health(p.Health), record.Stamp(p.PollAt), record.Stamp(p.CheckAt), record.Stamp(p.RenewAt), doc)
 		if err != nil {
 			return err
 		}
@@ -325,10 +310,10 @@ func (t *transaction) writeParcel(p *postpurchase.Parcel) error {
 		case rest && o.PollAt.Equal(p.PollAt):
 			_, err = t.s.exec(setParcelDoc, status, doc, row.id)
 		case rest:
-			_, err = t.s.exec(setParcelPoll, status, stamp(p.PollAt), doc, row.id)
+			_, err = t.s.exec(setParcelPoll, status, record.Stamp(p.PollAt), doc, row.id)
 		default:
-			_, err = t.s.exec(setParcel, stamp(p.Followed), status, health(p.Health),
-				stamp(p.PollAt), stamp(p.CheckAt), stamp(p.RenewAt), doc, row.id)
+			_, err = t.s.exec(setParcel, record.Stamp(p.Followed), status, record.Health(p.Health),
+				record.Stamp(p.PollAt), record.Stamp(p.CheckAt), record.Stamp(p.RenewAt), doc, row.id)
 		}
 		if err != nil {
 			return err
@@ -375,11 +360,11 @@ func (t *transaction) link(old, row *parcelRow) error {
 }
 
 func (t *transaction) writeMessage(m *postpurchase.Message) error {
-	doc, err := encode(m)
+	doc, err := record.Encode(m)
 	if err != nil {
 		return err
 	}
-	args := []any{t.shop, m.Key, m.OrderID, string(m.State), stamp(m.SendAt), doc}
+	args := []any{t.shop, m.Key, m.OrderID, string(m.State), record.Stamp(m.SendAt), doc}
 	key := readKey{query: messagesOfOrder, shop: t.shop, id: m.OrderID}
 	all, ok := remembered[[]*postpurchase.Message](t.cache, key)
 	if i := slices.IndexFunc(all, func(o *postpurchase.Message) bool { return o.Key == m.Key }); i >= 0 {
@@ -412,11 +397,11 @@ func (t *transaction) writeMessage(m *postpurchase.Message) error {
 }
 
 func (t *transaction) writeInbox(i postpurchase.InboxItem) error {
-	doc, err := encode(&i)
+	doc, err := record.Encode(&i)
 	if err != nil {
 		return err
 	}
-	if _, err := t.s.exec(putInbox, t.shop, i.Digest, stamp(i.Received), doc); err != nil {
+	if _, err := t.s.exec(putInbox, t.shop, i.Digest, record.Stamp(i.Received), doc); err != nil {
 		return err
 	}
 	_, err = t.s.exec(trimInbox, t.shop, inboxSize)
@@ -424,10 +409,10 @@ func (t *transaction) writeInbox(i postpurchase.InboxItem) error {
 }
 
 func (t *transaction) writeCursor(c postpurchase.Cursor) error {
-	doc, err := encode(&c)
+	doc, err := record.Encode(&c)
 	if err != nil {
 		return err
 	}
-	_, err = t.s.exec(putCursor, t.shop, c.Name, stamp(c.Due), doc)
+	_, err = t.s.exec(putCursor, t.shop, c.Name, record.Stamp(c.Due), doc)
 	return err
 }

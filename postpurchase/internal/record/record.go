@@ -4,8 +4,6 @@ package record
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"math"
 	"slices"
 	"time"
@@ -14,18 +12,6 @@ import (
 	"github.com/doorstep-go/doorstep/postpurchase/order"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
 )
-
-// ErrDocument says that a document of the database cannot be read.
-var ErrDocument = errors.New("a document cannot be read")
-
-// Decode reads a document. Its error names no content.
-func Decode[T any](doc []byte) (*T, error) {
-	v := new(T)
-	if err := json.Unmarshal(doc, v); err != nil {
-		return nil, ErrDocument
-	}
-	return v, nil
-}
 
 // Nanos is a moment as it is searched for, in nanoseconds since 1970. Those before 1678
 // and after 2262 are taken for the first and the last there is.

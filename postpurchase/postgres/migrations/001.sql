@@ -1,6 +1,6 @@
 -- {doorstep} is the schema. Rows carry the shop they belong to: one schema may serve
 -- several shops. Moments are nanoseconds since 1970 in UTC and exist for searching
--- only; what a thing is, with its zones, is in doc, which is JSON.
+-- only; what a thing is, with its zones, is in doc, which only Doorstep reads.
 --
 -- A row's version changes whenever the row does, and begins anywhere, so that two rows
 -- never have the same one.
@@ -15,7 +15,7 @@ CREATE TABLE {doorstep}.shop_order (
   shop      text COLLATE "C" NOT NULL,
   order_id  text COLLATE "C" NOT NULL,
   number    text COLLATE "C" NOT NULL,
-  doc       text COLLATE "C"
+  doc       bytea
 ) WITH (fillfactor = 80, toast_tuple_target = 256);
 CREATE UNIQUE INDEX shop_order_key ON {doorstep}.shop_order (shop, order_id);
 CREATE INDEX shop_order_number ON {doorstep}.shop_order (shop, number, placed_at) WHERE doc IS NOT NULL;
@@ -34,7 +34,7 @@ CREATE TABLE {doorstep}.parcel (
   number   text COLLATE "C" NOT NULL,
   status   text COLLATE "C" NOT NULL,
   health   text COLLATE "C" NOT NULL,
-  doc      text COLLATE "C" NOT NULL
+  doc      bytea NOT NULL
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX parcel_key ON {doorstep}.parcel (shop, carrier, number, epoch);
 CREATE INDEX parcel_health ON {doorstep}.parcel (shop, health);
@@ -56,7 +56,7 @@ CREATE TABLE {doorstep}.message (
   shop    text COLLATE "C" NOT NULL,
   key     text COLLATE "C" NOT NULL,
   state   text COLLATE "C" NOT NULL,
-  doc     text COLLATE "C" NOT NULL
+  doc     bytea NOT NULL
 );
 CREATE UNIQUE INDEX message_key ON {doorstep}.message (shop, key);
 CREATE INDEX message_owner ON {doorstep}.message (owner);
@@ -67,7 +67,7 @@ CREATE TABLE {doorstep}.inbox (
   received bigint,
   shop     text COLLATE "C" NOT NULL,
   digest   text COLLATE "C" NOT NULL,
-  doc      text COLLATE "C" NOT NULL
+  doc      bytea NOT NULL
 );
 CREATE UNIQUE INDEX inbox_key ON {doorstep}.inbox (shop, digest);
 CREATE INDEX inbox_received ON {doorstep}.inbox (shop, received);
@@ -78,7 +78,7 @@ CREATE TABLE {doorstep}.cursor (
   due     bigint,
   shop    text COLLATE "C" NOT NULL,
   name    text COLLATE "C" NOT NULL,
-  doc     text COLLATE "C" NOT NULL
+  doc     bytea NOT NULL
 );
 CREATE UNIQUE INDEX cursor_key ON {doorstep}.cursor (shop, name);
 CREATE INDEX cursor_due ON {doorstep}.cursor (shop, due) WHERE due IS NOT NULL;

@@ -1,4 +1,4 @@
-package sqlite
+package record
 
 import (
 	"encoding/json"
@@ -14,7 +14,7 @@ import (
 func FuzzDocument(f *testing.F) {
 	p := &postpurchase.Parcel{Orders: []postpurchase.ParcelOrder{{OrderID: "1", Linked: true}}, Followed: time.Unix(1, 2)}
 	p.Shipment.Apply(shipment.Update{Events: []shipment.Event{{Time: shipment.Day(2026, 1, 5), Status: shipment.InTransit, Text: "x"}}})
-	doc, err := encode(p)
+	doc, err := Encode(p)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -22,15 +22,15 @@ func FuzzDocument(f *testing.F) {
 	f.Add([]byte(`{"country":"AT"}`))
 	f.Add([]byte{documentMark, nameInFull, 3, 'n', 'e', 'w', 2, 1, 1, nameNumber("country"), 2, 'A', 'T'})
 	f.Fuzz(func(t *testing.T, doc []byte) {
-		p, err := decode[postpurchase.Parcel](doc)
+		p, err := Decode[postpurchase.Parcel](doc)
 		if err != nil {
 			return
 		}
-		again, err := encode(p)
+		again, err := Encode(p)
 		if err != nil {
 			t.Skip() // JSON in the place of a document may hold what we do not write
 		}
-		q, err := decode[postpurchase.Parcel](again)
+		q, err := Decode[postpurchase.Parcel](again)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,9 +46,9 @@ func nameNumber(name string) byte { return byte(nameNumbers[name]) }
 
 // TestUnknownField reads a document of a version that had one field more.
 func TestUnknownField(t *testing.T) {
-	p, err := decode[postpurchase.Parcel]([]byte{documentMark, nameInFull, 3, 'n', 'e', 'w', 2, 1, 1, nameNumber("country"), 2, 'A', 'T'})
+	p, err := Decode[postpurchase.Parcel]([]byte{documentMark, nameInFull, 3, 'n', 'e', 'w', 2, 1, 1, nameNumber("country"), 2, 'A', 'T'})
 	if err != nil || p.Country != "AT" {
-		t.Errorf("decode = %+v, %v", p, err)
+		t.Errorf("Decode = %+v, %v", p, err)
 	}
 }
 
@@ -66,14 +66,14 @@ func BenchmarkDocument(b *testing.B) {
 			Place: shipment.Place{City: "Cologne", Country: "DE"}, Seen: time.Unix(int64(i)*3600+60, 0),
 		}}})
 	}
-	doc, err := encode(p)
+	doc, err := Encode(p)
 	if err != nil {
 		b.Fatal(err)
 	}
 	text, _ := json.Marshal(p)
 	b.Run("encode", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := encode(p); err != nil {
+			if _, err := Encode(p); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -81,7 +81,7 @@ func BenchmarkDocument(b *testing.B) {
 	})
 	b.Run("decode", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := decode[postpurchase.Parcel](doc); err != nil {
+			if _, err := Decode[postpurchase.Parcel](doc); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -96,7 +96,7 @@ func BenchmarkDocument(b *testing.B) {
 	})
 	b.Run("json decode", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := decode[postpurchase.Parcel](text); err != nil {
+			if _, err := Decode[postpurchase.Parcel](text); err != nil {
 				b.Fatal(err)
 			}
 		}

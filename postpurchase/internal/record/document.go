@@ -1,4 +1,4 @@
-package sqlite
+package record
 
 import (
 	"encoding/binary"
@@ -107,8 +107,8 @@ var (
 	eventTimeType = reflect.TypeFor[shipment.Time]()
 )
 
-// encode returns the document of a struct.
-func encode[T any](v *T) ([]byte, error) {
+// Encode returns the document of a struct.
+func Encode[T any](v *T) ([]byte, error) {
 	return appendStruct(append(make([]byte, 0, 1024), documentMark), reflect.ValueOf(v).Elem())
 }
 
@@ -246,10 +246,11 @@ func makeEventTime(flags byte, wall int64, offset int) shipment.Time {
 	return t
 }
 
-var errDocument = errors.New("a document is cut off or of an unknown kind")
+// ErrDocument says that a document is cut off or of an unknown kind.
+var ErrDocument = errors.New("a document of the database cannot be read")
 
-// decode reads a document into a new struct. Its error names no content.
-func decode[T any](doc []byte) (*T, error) {
+// Decode reads a document into a new struct. Its error names no content.
+func Decode[T any](doc []byte) (*T, error) {
 	v := new(T)
 	var err error
 	switch {
@@ -258,10 +259,10 @@ func decode[T any](doc []byte) (*T, error) {
 	case len(doc) > 0 && doc[0] == documentMark:
 		err = readStruct(doc[1:], reflect.ValueOf(v).Elem())
 	default:
-		err = errDocument
+		err = ErrDocument
 	}
 	if err != nil {
-		return nil, errors.Join(ErrCorrupt, errDocument)
+		return nil, ErrDocument
 	}
 	return v, nil
 }
@@ -269,7 +270,7 @@ func decode[T any](doc []byte) (*T, error) {
 func readUvarint(b []byte) (uint64, []byte, error) {
 	n, size := binary.Uvarint(b)
 	if size <= 0 {
-		return 0, nil, errDocument
+		return 0, nil, ErrDocument
 	}
 	return n, b[size:], nil
 }
@@ -277,7 +278,7 @@ func readUvarint(b []byte) (uint64, []byte, error) {
 func readVarint(b []byte) (int64, []byte, error) {
 	n, size := binary.Varint(b)
 	if size <= 0 {
-		return 0, nil, errDocument
+		return 0, nil, ErrDocument
 	}
 	return n, b[size:], nil
 }
@@ -286,7 +287,7 @@ func readVarint(b []byte) (int64, []byte, error) {
 func readSized(b []byte) (value, rest []byte, err error) {
 	n, b, err := readUvarint(b)
 	if err != nil || n > uint64(len(b)) {
-		return nil, nil, errDocument
+		return nil, nil, ErrDocument
 	}
 	return b[:n], b[n:], nil
 }
@@ -348,7 +349,7 @@ func readValue(b []byte, v reflect.Value) error {
 		return nil
 	case reflect.Bool:
 		if len(b) != 1 {
-			return errDocument
+			return ErrDocument
 		}
 		v.SetBool(b[0] != 0)
 		return nil
@@ -404,7 +405,7 @@ func readEventTime(b []byte, t *shipment.Time) (err error) {
 		return err
 	}
 	if len(b) < 1 {
-		return errDocument
+		return ErrDocument
 	}
 	wall, rest, err1 := readVarint(b[1:])
 	offset, _, err2 := readVarint(rest)
