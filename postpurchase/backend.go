@@ -32,6 +32,10 @@ type Backend interface {
 	// View runs fn on one consistent state. It does not wait for writers.
 	View(ctx context.Context, shop string, fn func(r Reader) error) error
 
+	// DeleteOrder deletes an order, its messages, and the parcels that are in no other
+	// order, all or nothing. That there is no such order is no error.
+	DeleteOrder(ctx context.Context, shop, id string) error
+
 	// Work calls do with each job of the shop until ctx is done, waits for calls to end
 	// and returns nil. Each job is done at least once, by one of any number of processes:
 	// a job whose do returns an error, or whose process died, is done again later.
@@ -55,6 +59,10 @@ type Reader interface {
 	Order(id string) (*order.Order, error)
 	// OrdersByNumber returns the orders that show this number, the newest first.
 	OrdersByNumber(number string) ([]*order.Order, error)
+
+	// OrdersOfCustomer returns the orders with this e-mail address, compared without case
+	// and outer space, the newest first. An empty address has none.
+	OrdersOfCustomer(email string) ([]*order.Order, error)
 
 	// Parcel returns a parcel.
 	Parcel(ref shipment.Ref) (*Parcel, error)

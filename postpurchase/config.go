@@ -97,6 +97,9 @@ type Config struct {
 	// only to be seen with [Service.Attention].
 	OnAlarm func(ctx context.Context, a Alarm) error
 
+	// Retention says how long personal data and orders are kept. Defaults to for ever.
+	Retention Retention
+
 	// Logger hears of what fails, without personal data. Defaults to silence.
 	Logger *slog.Logger
 

@@ -40,7 +40,13 @@ func (s *Service) placeOrder(tx Tx, o *order.Order, now time.Time) error {
 	if old != nil && !o.Replaces(old) {
 		return nil
 	}
+	if err := s.keepForgotten(tx, o); err != nil {
+		return err
+	}
 	if err := tx.PutOrder(o); err != nil {
+		return err
+	}
+	if err := s.retain(tx, o.ID, now); err != nil {
 		return err
 	}
 	for _, p := range o.Parcels {

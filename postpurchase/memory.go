@@ -80,6 +80,11 @@ func (m *Memory) Update(ctx context.Context, shop string, fn func(tx Tx) error) 
 	return nil
 }
 
+// DeleteOrder implements [Backend].
+func (m *Memory) DeleteOrder(ctx context.Context, shop, id string) error {
+	return m.Update(ctx, shop, func(tx Tx) error { return tx.(*memoryTx).deleteOrder(id) })
+}
+
 // View implements [Backend].
 func (m *Memory) View(ctx context.Context, shop string, fn func(r Reader) error) error {
 	if err := ctx.Err(); err != nil {
@@ -127,6 +132,7 @@ type memoryState struct {
 
 	orders  tree[string, kept[*order.Order]]
 	numbers tree[sortKey, *order.Order]
+	emails  tree[sortKey, *order.Order]
 
 	parcels       tree[shipment.Ref, kept[*Parcel]]
 	parcelsOf     tree[sortKey, *Parcel] // by order
@@ -148,6 +154,7 @@ type memoryState struct {
 func newMemoryState() memoryState {
 	return memoryState{
 		orders: newTree[string, kept[*order.Order]](strings.Compare), numbers: newTree[sortKey, *order.Order](sortKey.compare),
+		emails:  newTree[sortKey, *order.Order](sortKey.compare),
 		parcels: newTree[shipment.Ref, kept[*Parcel]](compareRefs), parcelsOf: newTree[sortKey, *Parcel](sortKey.compare),
 		parcelsHealth: newTree[sortKey, *Parcel](sortKey.compare), parcelsDue: newTree[sortKey, *Parcel](sortKey.compare),
 		messages: newTree[string, kept[*Message]](strings.Compare), messagesOf: newTree[sortKey, *Message](sortKey.compare),
@@ -193,6 +200,15 @@ func (s *memoryState) Order(id string) (*order.Order, error) {
 
 func (s *memoryState) OrdersByNumber(number string) ([]*order.Order, error) {
 	list := group(s.numbers, number, 0, cloneOrder)
+	slices.Reverse(list)
+	return list, nil
+}
+
+func (s *memoryState) OrdersOfCustomer(email string) ([]*order.Order, error) {
+	if email = FoldEmail(email); email == "" {
+		return nil, nil
+	}
+	list := group(s.emails, email, 0, cloneOrder)
 	slices.Reverse(list)
 	return list, nil
 }
@@ -334,29 +350,48 @@ func (tx *memoryTx) DueCursors(now time.Time, limit int) (list []Cursor, err err
 }
 
 func (tx *memoryTx) PutOrder(o *order.Order) error {
-	old, ok := tx.orders.get(o.ID)
-	seq := tx.place(old.seq, ok)
-	if ok {
-		tx.numbers = tx.numbers.delete(sortKey{old.thing.DisplayNumber(), old.thing.PlacedAt, seq})
-	}
+	seq := tx.dropOrder(o.ID)
 	c := cloneOrder(o)
 	tx.orders = tx.orders.put(c.ID, kept[*order.Order]{c, seq})
 	tx.numbers = tx.numbers.put(sortKey{c.DisplayNumber(), c.PlacedAt, seq}, c)
+	tx.emails = tx.emails.put(sortKey{FoldEmail(c.Customer.Email), c.PlacedAt, seq}, c)
+	return nil
+}
+
+// dropOrder takes an order out of the indexes and returns its place, or the next one.
+func (tx *memoryTx) dropOrder(id string) (seq int64) {
+	old, ok := tx.orders.get(id)
+	seq = tx.place(old.seq, ok)
+	if ok {
+		o := old.thing
+		tx.orders = tx.orders.delete(id)
+		tx.numbers = tx.numbers.delete(sortKey{o.DisplayNumber(), o.PlacedAt, seq})
+		tx.emails = tx.emails.delete(sortKey{FoldEmail(o.Customer.Email), o.PlacedAt, seq})
+	}
+	return seq
+}
+
+func (tx *memoryTx) deleteOrder(id string) error {
+	tx.dropOrder(id)
+	for _, m := range group(tx.messagesOf, id, 0, cloneMessage) {
+		tx.dropMessage(m.Key)
+	}
+	for _, p := range group(tx.parcelsOf, id, 0, cloneParcel) {
+		left := slices.DeleteFunc(slices.Clone(p.Orders), func(o ParcelOrder) bool { return o.OrderID == id })
+		if len(left) == 0 {
+			tx.dropParcel(p.Shipment.Ref)
+			continue
+		}
+		p.Orders = left
+		if err := tx.PutParcel(p); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
 func (tx *memoryTx) PutParcel(p *Parcel) error {
-	old, ok := tx.parcels.get(p.Shipment.Ref)
-	seq := tx.place(old.seq, ok)
-	if ok {
-		for _, o := range old.thing.Orders {
-			tx.parcelsOf = tx.parcelsOf.delete(sortKey{o.OrderID, old.thing.Followed, seq})
-		}
-		tx.parcelsHealth = tx.parcelsHealth.delete(sortKey{group: string(cmp.Or(old.thing.Health, shipment.HealthUnknown)), seq: seq})
-		for t, at := range old.thing.timers() {
-			tx.parcelsDue = tx.parcelsDue.delete(sortKey{string(t), at, seq})
-		}
-	}
+	seq := tx.dropParcel(p.Shipment.Ref)
 	c := cloneParcel(p)
 	tx.parcels = tx.parcels.put(c.Shipment.Ref, kept[*Parcel]{c, seq})
 	for _, o := range c.Orders {
@@ -371,18 +406,29 @@ func (tx *memoryTx) PutParcel(p *Parcel) error {
 	return nil
 }
 
+// dropParcel takes a parcel out of the indexes and returns its place, or the next one.
+func (tx *memoryTx) dropParcel(ref shipment.Ref) (seq int64) {
+	old, ok := tx.parcels.get(ref)
+	seq = tx.place(old.seq, ok)
+	if ok {
+		tx.parcels = tx.parcels.delete(ref)
+		for _, o := range old.thing.Orders {
+			tx.parcelsOf = tx.parcelsOf.delete(sortKey{o.OrderID, old.thing.Followed, seq})
+		}
+		tx.parcelsHealth = tx.parcelsHealth.delete(sortKey{group: string(cmp.Or(old.thing.Health, shipment.HealthUnknown)), seq: seq})
+		for t, at := range old.thing.timers() {
+			tx.parcelsDue = tx.parcelsDue.delete(sortKey{string(t), at, seq})
+		}
+	}
+	return seq
+}
+
 func (p *Parcel) timers() map[Timer]time.Time {
 	return map[Timer]time.Time{TimerPoll: p.PollAt, TimerCheck: p.CheckAt, TimerRenew: p.RenewAt}
 }
 
 func (tx *memoryTx) PutMessage(m *Message) error {
-	old, ok := tx.messages.get(m.Key)
-	seq := tx.place(old.seq, ok)
-	if ok {
-		tx.messagesOf = tx.messagesOf.delete(sortKey{group: old.thing.OrderID, seq: seq})
-		tx.messagesState = tx.messagesState.delete(sortKey{group: string(old.thing.State), seq: seq})
-		tx.messagesDue = tx.messagesDue.delete(sortKey{"", old.thing.SendAt, seq})
-	}
+	seq := tx.dropMessage(m.Key)
 	c := cloneMessage(m)
 	tx.messages = tx.messages.put(c.Key, kept[*Message]{c, seq})
 	tx.messagesOf = tx.messagesOf.put(sortKey{group: c.OrderID, seq: seq}, c)
@@ -391,6 +437,19 @@ func (tx *memoryTx) PutMessage(m *Message) error {
 		tx.messagesDue = tx.messagesDue.put(sortKey{"", c.SendAt, seq}, c)
 	}
 	return nil
+}
+
+// dropMessage takes a message out of the indexes and returns its place, or the next one.
+func (tx *memoryTx) dropMessage(key string) (seq int64) {
+	old, ok := tx.messages.get(key)
+	seq = tx.place(old.seq, ok)
+	if ok {
+		tx.messages = tx.messages.delete(key)
+		tx.messagesOf = tx.messagesOf.delete(sortKey{group: old.thing.OrderID, seq: seq})
+		tx.messagesState = tx.messagesState.delete(sortKey{group: string(old.thing.State), seq: seq})
+		tx.messagesDue = tx.messagesDue.delete(sortKey{"", old.thing.SendAt, seq})
+	}
+	return seq
 }
 
 const memoryInbox = 1000 // items that are kept of one shop

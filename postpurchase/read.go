@@ -118,7 +118,7 @@ func (s *Service) FindOrder(ctx context.Context, number, email string) (*OrderVi
 }
 
 func digest(email string) [32]byte {
-	return sha256.Sum256([]byte(strings.ToLower(strings.TrimSpace(email))))
+	return sha256.Sum256([]byte(FoldEmail(email)))
 }
 
 // Parcel returns a parcel as it is now. The error wraps [ErrNotFound] where it is not

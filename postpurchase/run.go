@@ -18,6 +18,7 @@ const (
 	jobLink      = "link"
 	jobReconcile = "reconcile"
 	jobHooks     = "hooks"
+	jobErase     = "erase"
 )
 
 func enqueue(tx Tx, kind, key string, args any) error {
@@ -47,6 +48,8 @@ func (s *Service) do(ctx context.Context, j Job) error {
 		err = s.doReconcile(ctx)
 	case jobHooks:
 		err = s.doHooks(ctx)
+	case jobErase:
+		err = s.doErase(ctx, j.Args)
 	default:
 		err = fmt.Errorf("postpurchase: no job of kind %q", j.Kind)
 	}

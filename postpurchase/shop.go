@@ -103,6 +103,15 @@ func (s *Service) sweepCursors(ctx context.Context, now time.Time) (n int, err e
 		}
 		n = len(due)
 		for _, c := range due {
+			if strings.HasPrefix(c.Name, cursorRetain) {
+				if c, err = s.retire(tx, c, now); err != nil {
+					return err
+				}
+				if err := tx.PutCursor(c); err != nil {
+					return err
+				}
+				continue
+			}
 			c.Due = time.Time{}
 			job := ""
 			switch {

@@ -44,6 +44,8 @@ func Run(t *testing.T, s Suite) {
 	t.Run("NotFound", e.notFound)
 	t.Run("Lists", e.lists)
 	t.Run("LatestParcel", e.latestParcel)
+	t.Run("OrdersOfCustomer", e.ordersOfCustomer)
+	t.Run("DeleteOrder", e.deleteOrder)
 	t.Run("Inbox", e.inbox)
 	t.Run("Copies", e.copies)
 	t.Run("Shops", e.shops)

@@ -64,6 +64,11 @@ func (b *Backend) Update(ctx context.Context, shop string, fn func(tx postpurcha
 	}
 }
 
+// DeleteOrder implements [postpurchase.Backend].
+func (b *Backend) DeleteOrder(ctx context.Context, shop, id string) error {
+	return b.Update(ctx, shop, func(tx postpurchase.Tx) error { return tx.(*transaction).deleteOrder(id) })
+}
+
 func (b *Backend) giveUp(r *request, err error) error {
 	if r.state.CompareAndSwap(requestWaiting, requestGivenUp) {
 		return err

@@ -12,6 +12,7 @@ type query int
 const (
 	getOrder query = iota
 	ordersByNumber
+	ordersOfCustomer
 	getParcel
 	latestParcel
 	parcelsOfOrder
@@ -34,6 +35,9 @@ const (
 
 	dataVersion
 	putOrder
+	deleteOrder
+	deleteMessages
+	deleteParcel
 	addParcel
 	setParcel
 	setParcelPoll
@@ -53,17 +57,18 @@ const (
 const inboxSize = 1000 // items that are kept of one shop
 
 var queries = [queryCount]string{
-	getOrder:        `SELECT doc FROM shop_order WHERE shop = ? AND order_id = ?`,
-	ordersByNumber:  `SELECT doc FROM shop_order WHERE shop = ? AND number = ? ORDER BY placed_at DESC, id DESC`,
-	getParcel:       `SELECT id, doc FROM parcel WHERE shop = ? AND carrier = ? AND number = ? AND epoch = ?`,
-	latestParcel:    `SELECT id, doc FROM parcel WHERE shop = ? AND carrier = ? AND number = ? ORDER BY epoch DESC LIMIT 1`,
-	parcelsOfOrder:  `SELECT p.id, p.doc FROM parcel_order o CROSS JOIN parcel p ON p.id = o.parcel_id WHERE o.shop = ? AND o.order_id = ? ORDER BY p.followed, p.id`,
-	parcelsByHealth: `SELECT id, doc FROM parcel WHERE shop = ? AND health = ? LIMIT ?`,
-	getMessage:      `SELECT doc FROM message WHERE shop = ? AND key = ?`,
-	messagesOfOrder: `SELECT doc FROM message WHERE shop = ? AND order_id = ? ORDER BY id`,
-	messagesByState: `SELECT doc FROM message WHERE shop = ? AND state = ? LIMIT ?`,
-	getInbox:        `SELECT doc FROM inbox WHERE shop = ? ORDER BY received DESC, id DESC LIMIT ?`,
-	getCursor:       `SELECT doc FROM cursor WHERE shop = ? AND name = ?`,
+	getOrder:         `SELECT doc FROM shop_order WHERE shop = ? AND order_id = ?`,
+	ordersByNumber:   `SELECT doc FROM shop_order WHERE shop = ? AND number = ? ORDER BY placed_at DESC, id DESC`,
+	ordersOfCustomer: `SELECT doc FROM shop_order WHERE shop = ? AND email = ? AND email <> '' ORDER BY placed_at DESC, id DESC`,
+	getParcel:        `SELECT id, doc FROM parcel WHERE shop = ? AND carrier = ? AND number = ? AND epoch = ?`,
+	latestParcel:     `SELECT id, doc FROM parcel WHERE shop = ? AND carrier = ? AND number = ? ORDER BY epoch DESC LIMIT 1`,
+	parcelsOfOrder:   `SELECT p.id, p.doc FROM parcel_order o CROSS JOIN parcel p ON p.id = o.parcel_id WHERE o.shop = ? AND o.order_id = ? ORDER BY p.followed, p.id`,
+	parcelsByHealth:  `SELECT id, doc FROM parcel WHERE shop = ? AND health = ? LIMIT ?`,
+	getMessage:       `SELECT doc FROM message WHERE shop = ? AND key = ?`,
+	messagesOfOrder:  `SELECT doc FROM message WHERE shop = ? AND order_id = ? ORDER BY id`,
+	messagesByState:  `SELECT doc FROM message WHERE shop = ? AND state = ? LIMIT ?`,
+	getInbox:         `SELECT doc FROM inbox WHERE shop = ? ORDER BY received DESC, id DESC LIMIT ?`,
+	getCursor:        `SELECT doc FROM cursor WHERE shop = ? AND name = ?`,
 	nextDue: `SELECT min(t) FROM (
 		SELECT (SELECT poll_at FROM parcel WHERE shop = ?1 AND poll_at IS NOT NULL ORDER BY poll_at LIMIT 1) AS t
 		UNION ALL SELECT (SELECT check_at FROM parcel WHERE shop = ?1 AND check_at IS NOT NULL ORDER BY check_at LIMIT 1)
@@ -82,8 +87,11 @@ var queries = [queryCount]string{
 	dueCursors:  `SELECT doc FROM cursor WHERE shop = ? AND due <= ? ORDER BY due LIMIT ?`,
 
 	dataVersion: `PRAGMA data_version`,
-	putOrder: `INSERT INTO shop_order (shop, order_id, number, placed_at, doc) VALUES (?, ?, ?, ?, ?)
-		ON CONFLICT (shop, order_id) DO UPDATE SET number = excluded.number, placed_at = excluded.placed_at, doc = excluded.doc`,
+	putOrder: `INSERT INTO shop_order (shop, order_id, number, email, placed_at, doc) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (shop, order_id) DO UPDATE SET number = excluded.number, email = excluded.email, placed_at = excluded.placed_at, doc = excluded.doc`,
+	deleteOrder:    `DELETE FROM shop_order WHERE shop = ? AND order_id = ?`,
+	deleteMessages: `DELETE FROM message WHERE shop = ? AND order_id = ?`,
+	deleteParcel:   `DELETE FROM parcel WHERE id = ?`,
 	addParcel: `INSERT INTO parcel (shop, carrier, number, epoch, followed, status, health, poll_at, check_at, renew_at, doc)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 	setParcel:     `UPDATE parcel SET followed = ?, status = ?, health = ?, poll_at = ?, check_at = ?, renew_at = ?, doc = ? WHERE id = ?`,

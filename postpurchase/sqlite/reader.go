@@ -102,6 +102,13 @@ func (r *reader) OrdersByNumber(number string) ([]*order.Order, error) {
 	return list[order.Order](r, ordersByNumber, r.shop, number)
 }
 
+func (r *reader) OrdersOfCustomer(email string) ([]*order.Order, error) {
+	if email = postpurchase.FoldEmail(email); email == "" {
+		return nil, nil
+	}
+	return list[order.Order](r, ordersOfCustomer, r.shop, email)
+}
+
 // parcel reads an id and a document from the row, unless the cache has the document.
 func (r *reader) parcel(rows *sql.Rows) (*parcelRow, error) {
 	var id int64

@@ -131,6 +131,13 @@ func (t *transaction) OrdersByNumber(number string) ([]*order.Order, error) {
 	return t.reader.OrdersByNumber(number)
 }
 
+func (t *transaction) OrdersOfCustomer(email string) ([]*order.Order, error) {
+	if err := t.early(len(t.orders.keys)); err != nil {
+		return nil, err
+	}
+	return t.reader.OrdersOfCustomer(email)
+}
+
 func (t *transaction) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {
 	if p, ok := t.parcels.byID[ref]; ok {
 		return record.CloneParcel(p), nil
@@ -267,12 +274,50 @@ func (t *transaction) Enqueue(j postpurchase.Job) error {
 	return nil
 }
 
+// deleteOrder writes at once: it is rare, and undone with the savepoint.
+func (t *transaction) deleteOrder(id string) error {
+	if err := t.early(1); err != nil {
+		return err
+	}
+	parcels, err := t.reader.ParcelsOfOrder(id)
+	if err != nil {
+		return err
+	}
+	for _, p := range parcels {
+		row, err := t.parcelRow(p.Shipment.Ref)
+		if err != nil {
+			return err
+		}
+		left := slices.DeleteFunc(slices.Clone(p.Orders), func(o postpurchase.ParcelOrder) bool { return o.OrderID == id })
+		if p.Orders = left; len(left) > 0 {
+			if err := t.writeParcel(record.CloneParcel(p)); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := t.s.exec(unlinkParcel, t.shop, id, row.id); err != nil {
+			return err
+		}
+		if _, err := t.s.exec(deleteParcel, row.id); err != nil {
+			return err
+		}
+	}
+	if _, err := t.s.exec(deleteMessages, t.shop, id); err != nil {
+		return err
+	}
+	if _, err := t.s.exec(deleteOrder, t.shop, id); err != nil {
+		return err
+	}
+	t.cache.clear() // it is rare, and remembers each of these in several places
+	return nil
+}
+
 func (t *transaction) writeOrder(o *order.Order) error {
 	doc, err := record.Encode(o)
 	if err != nil {
 		return err
 	}
-	if _, err = t.s.exec(putOrder, t.shop, o.ID, o.DisplayNumber(), record.Stamp(o.PlacedAt), doc); err != nil {
+	if _, err = t.s.exec(putOrder, t.shop, o.ID, o.DisplayNumber(), postpurchase.FoldEmail(o.Customer.Email), record.Stamp(o.PlacedAt), doc); err != nil {
 		return err
 	}
 	t.cache.remember(readKey{query: getOrder, shop: t.shop, id: o.ID}, o)

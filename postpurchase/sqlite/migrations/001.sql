@@ -7,11 +7,13 @@ CREATE TABLE shop_order (
   shop      TEXT NOT NULL,
   order_id  TEXT NOT NULL,
   number    TEXT NOT NULL,
+  email     TEXT NOT NULL, -- folded; empty for who has none
   placed_at INTEGER,
   doc       BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX shop_order_key ON shop_order (shop, order_id);
 CREATE INDEX shop_order_number ON shop_order (shop, number, placed_at);
+CREATE INDEX shop_order_email ON shop_order (shop, email, placed_at) WHERE email <> '';
 
 CREATE TABLE parcel (
   id       INTEGER PRIMARY KEY,
