@@ -13,6 +13,7 @@ const (
 	// Reads of a View.
 	getOrder query = iota
 	ordersByNumber
+	ordersOfCustomer
 	getParcel
 	latestParcel
 	parcelsOfOrder
@@ -40,6 +41,7 @@ const (
 	refsByHealth
 	keysByState
 	idsByNumber
+	idsByEmail
 	claimPoll
 	claimCheck
 	claimRenew
@@ -61,6 +63,17 @@ const (
 	setCursors
 	addInbox
 	trimInbox
+
+	// Deletes.
+	parcelsToDelete
+	lockParcelsByID
+	lockOrder
+	deleteParcels
+	deleteLinks
+	deleteMessages
+	deleteOrder
+	setDocs
+	nameLatest
 
 	queryCount
 )
@@ -86,17 +99,18 @@ const (
 )
 
 var statements = [queryCount]string{
-	getOrder:        `SELECT doc FROM {doorstep}.shop_order WHERE shop = $1 AND order_id = $2 AND doc IS NOT NULL`,
-	ordersByNumber:  `SELECT doc FROM {doorstep}.shop_order WHERE shop = $1 AND number = $2 AND doc IS NOT NULL ORDER BY placed_at DESC NULLS LAST, id DESC`,
-	getParcel:       `SELECT doc FROM {doorstep}.parcel WHERE shop = $1 AND carrier = $2 AND number = $3 AND epoch = $4`,
-	latestParcel:    `SELECT doc FROM {doorstep}.parcel WHERE shop = $1 AND carrier = $2 AND number = $3 ORDER BY epoch DESC LIMIT 1`,
-	parcelsOfOrder:  `SELECT p.doc FROM {doorstep}.shop_order o JOIN {doorstep}.parcel_order l ON l.owner = o.id JOIN {doorstep}.parcel p ON p.id = l.parcel_id WHERE o.shop = $1 AND o.order_id = $2 ORDER BY p.followed NULLS FIRST, p.id`,
-	parcelsByHealth: `SELECT doc FROM {doorstep}.parcel WHERE shop = $1 AND health = $2 LIMIT $3`,
-	getMessage:      `SELECT doc FROM {doorstep}.message WHERE shop = $1 AND key = $2`,
-	messagesOfOrder: `SELECT m.doc FROM {doorstep}.shop_order o JOIN {doorstep}.message m ON m.owner = o.id WHERE o.shop = $1 AND o.order_id = $2 ORDER BY m.id`,
-	messagesByState: `SELECT doc FROM {doorstep}.message WHERE shop = $1 AND state = $2 LIMIT $3`,
-	getInbox:        `SELECT doc FROM {doorstep}.inbox WHERE shop = $1 ORDER BY received DESC NULLS LAST, id DESC LIMIT $2`,
-	getCursor:       `SELECT doc FROM {doorstep}.cursor WHERE shop = $1 AND name = $2`,
+	getOrder:         `SELECT doc FROM {doorstep}.shop_order WHERE shop = $1 AND order_id = $2 AND doc IS NOT NULL`,
+	ordersByNumber:   `SELECT doc FROM {doorstep}.shop_order WHERE shop = $1 AND number = $2 AND doc IS NOT NULL ORDER BY placed_at DESC NULLS LAST, id DESC`,
+	ordersOfCustomer: `SELECT doc FROM {doorstep}.shop_order WHERE shop = $1 AND email = $2 AND email <> '' ORDER BY placed_at DESC NULLS LAST, id DESC`,
+	getParcel:        `SELECT doc FROM {doorstep}.parcel WHERE shop = $1 AND carrier = $2 AND number = $3 AND epoch = $4`,
+	latestParcel:     `SELECT doc FROM {doorstep}.parcel WHERE shop = $1 AND carrier = $2 AND number = $3 ORDER BY epoch DESC LIMIT 1`,
+	parcelsOfOrder:   `SELECT p.doc FROM {doorstep}.shop_order o JOIN {doorstep}.parcel_order l ON l.owner = o.id JOIN {doorstep}.parcel p ON p.id = l.parcel_id WHERE o.shop = $1 AND o.order_id = $2 ORDER BY p.followed NULLS FIRST, p.id`,
+	parcelsByHealth:  `SELECT doc FROM {doorstep}.parcel WHERE shop = $1 AND health = $2 LIMIT $3`,
+	getMessage:       `SELECT doc FROM {doorstep}.message WHERE shop = $1 AND key = $2`,
+	messagesOfOrder:  `SELECT m.doc FROM {doorstep}.shop_order o JOIN {doorstep}.message m ON m.owner = o.id WHERE o.shop = $1 AND o.order_id = $2 ORDER BY m.id`,
+	messagesByState:  `SELECT doc FROM {doorstep}.message WHERE shop = $1 AND state = $2 LIMIT $3`,
+	getInbox:         `SELECT doc FROM {doorstep}.inbox WHERE shop = $1 ORDER BY received DESC NULLS LAST, id DESC LIMIT $2`,
+	getCursor:        `SELECT doc FROM {doorstep}.cursor WHERE shop = $1 AND name = $2`,
 	// What an Update has changed is left out here and looked at by itself.
 	nextDue: `SELECT least(
 		(SELECT min(poll_at) FROM {doorstep}.parcel WHERE shop = $1 AND poll_at IS NOT NULL AND id <> ALL ($2::bigint[])),
@@ -124,6 +138,7 @@ var statements = [queryCount]string{
 	keysByState: `SELECT m.key, o.order_id FROM {doorstep}.message m JOIN {doorstep}.shop_order o ON o.id = m.owner
 		WHERE m.shop = $1 AND m.state = $2 LIMIT $3`,
 	idsByNumber: `SELECT order_id FROM {doorstep}.shop_order WHERE shop = $1 AND number = $2 AND doc IS NOT NULL ORDER BY id`,
+	idsByEmail:  `SELECT order_id FROM {doorstep}.shop_order WHERE shop = $1 AND email = $2 AND email <> '' ORDER BY id`,
 	claimPoll:   strings.ReplaceAll(claimParcel, "{timer}", "poll_at"),
 	claimCheck:  strings.ReplaceAll(claimParcel, "{timer}", "check_at"),
 	claimRenew:  strings.ReplaceAll(claimParcel, "{timer}", "renew_at"),
@@ -131,10 +146,10 @@ var statements = [queryCount]string{
 		WHERE m.shop = $1 AND m.state = 'pending' AND m.send_at <= $2 ORDER BY m.send_at, m.id LIMIT $3 FOR UPDATE OF o SKIP LOCKED`,
 	claimCursors: `SELECT id, version, name, doc FROM {doorstep}.cursor WHERE shop = $1 AND due <= $2 ORDER BY due, id LIMIT $3 FOR UPDATE SKIP LOCKED`,
 
-	addOrders: `INSERT INTO {doorstep}.shop_order (shop, order_id, number, placed_at, version, doc)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[]) ON CONFLICT DO NOTHING RETURNING shop, order_id, id`,
-	setOrders: `UPDATE {doorstep}.shop_order o SET number = k.number, placed_at = k.placed_at, version = k.version, doc = k.doc
-		FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) AS k (id, number, placed_at, version, doc) WHERE o.id = k.id`,
+	addOrders: `INSERT INTO {doorstep}.shop_order (shop, order_id, number, email, placed_at, version, doc)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[]) ON CONFLICT DO NOTHING RETURNING shop, order_id, id`,
+	setOrders: `UPDATE {doorstep}.shop_order o SET number = k.number, email = k.email, placed_at = k.placed_at, version = k.version, doc = k.doc
+		FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bytea[]) AS k (id, number, email, placed_at, version, doc) WHERE o.id = k.id`,
 	bumpOrders: `UPDATE {doorstep}.shop_order o SET version = k.version FROM unnest($1::bigint[], $2::bigint[]) AS k (id, version) WHERE o.id = k.id`,
 	addParcels: `INSERT INTO {doorstep}.parcel (shop, carrier, number, epoch, latest, version, followed, status, health, poll_at, check_at, renew_at, doc)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::boolean[], $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::bytea[])
@@ -160,6 +175,19 @@ var statements = [queryCount]string{
 	addInbox: `INSERT INTO {doorstep}.inbox (shop, digest, received, doc)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) ON CONFLICT DO NOTHING`,
 	trimInbox: `DELETE FROM {doorstep}.inbox WHERE id IN (SELECT id FROM {doorstep}.inbox WHERE shop = $1 ORDER BY received DESC NULLS LAST, id DESC OFFSET $2)`,
+
+	parcelsToDelete: `SELECT l.parcel_id FROM {doorstep}.shop_order o JOIN {doorstep}.parcel_order l ON l.owner = o.id WHERE o.shop = $1 AND o.order_id = $2 ORDER BY l.parcel_id`,
+	lockParcelsByID: `SELECT id, version, shop, carrier, number, doc FROM {doorstep}.parcel WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE`,
+	lockOrder:       `SELECT id FROM {doorstep}.shop_order WHERE shop = $1 AND order_id = $2 FOR UPDATE`,
+	deleteParcels:   `DELETE FROM {doorstep}.parcel WHERE id = ANY ($1::bigint[])`,
+	deleteLinks:     `DELETE FROM {doorstep}.parcel_order WHERE owner = $1`,
+	deleteMessages:  `DELETE FROM {doorstep}.message WHERE owner = $1`,
+	deleteOrder:     `DELETE FROM {doorstep}.shop_order WHERE id = $1`,
+	setDocs: `UPDATE {doorstep}.parcel p SET version = p.version + 1, doc = k.doc
+		FROM unnest($1::bigint[], $2::bytea[]) AS k (id, doc) WHERE p.id = k.id`,
+	// Where the latest parcel of a number is gone another one is the latest.
+	nameLatest: `UPDATE {doorstep}.parcel SET version = version + 1, latest = true WHERE id = (
+		SELECT id FROM {doorstep}.parcel WHERE shop = $1 AND carrier = $2 AND number = $3 ORDER BY epoch DESC LIMIT 1 FOR UPDATE) AND NOT latest`,
 }
 
 // queries are the statements for a schema.

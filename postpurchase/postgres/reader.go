@@ -90,6 +90,10 @@ func (r *reader) OrdersByNumber(number string) ([]*order.Order, error) {
 	return list[order.Order](r, ordersByNumber, r.shop, number)
 }
 
+func (r *reader) OrdersOfCustomer(email string) ([]*order.Order, error) {
+	return list[order.Order](r, ordersOfCustomer, r.shop, foldEmail(email))
+}
+
 func (r *reader) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {
 	return one[postpurchase.Parcel](r, "parcel", getParcel, r.shop, ref.Carrier, ref.TrackingNumber, ref.Epoch)
 }

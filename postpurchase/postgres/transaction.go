@@ -400,8 +400,21 @@ func (t *transaction) Order(id string) (*order.Order, error) {
 }
 
 func (t *transaction) OrdersByNumber(number string) ([]*order.Order, error) {
+	return t.orderList(idsByNumber, number, func(o *order.Order) bool { return o.DisplayNumber() == number })
+}
+
+func (t *transaction) OrdersOfCustomer(email string) ([]*order.Order, error) {
+	if email = foldEmail(email); email == "" {
+		return nil, nil
+	}
+	return t.orderList(idsByEmail, email, func(o *order.Order) bool { return foldEmail(o.Customer.Email) == email })
+}
+
+// orderList reads the orders that a query finds, and those that this group has changed,
+// the newest first.
+func (t *transaction) orderList(q query, arg string, is func(o *order.Order) bool) ([]*order.Order, error) {
 	var ids []string
-	if err := t.list(idsByNumber, []any{t.shop, toText(number)}, func(rows pgx.Rows) error {
+	if err := t.list(q, []any{t.shop, toText(arg)}, func(rows pgx.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, fromText(id))
@@ -429,7 +442,7 @@ func (t *transaction) OrdersByNumber(number string) ([]*order.Order, error) {
 	var all []*order.Order
 	for i, s := range slots {
 		o := t.order(s)
-		if s.key.shop == t.shop && o != nil && o.DisplayNumber() == number && !slices.Contains(slots[:i], s) {
+		if s.key.shop == t.shop && o != nil && is(o) && !slices.Contains(slots[:i], s) {
 			all = append(all, record.CloneOrder(o))
 		}
 	}

@@ -115,39 +115,40 @@ func (w *writer) ordersOut(batch *pgx.Batch) (added int, _ error) {
 		}
 		batch.Queue(w.b.sql[bumpOrders], ids, versions)
 	}
-	columns := func(list []*orderSlot) (shops, orders, numbers []string, ids, versions []int64, placed []*int64, docs [][]byte, err error) {
+	columns := func(list []*orderSlot) (shops, orders, numbers, emails []string, ids, versions []int64, placed []*int64, docs [][]byte, err error) {
 		for _, s := range list {
-			number, at := "", (*int64)(nil)
+			number, email, at := "", "", (*int64)(nil)
 			var text []byte
 			if s.now != nil {
 				var err error
 				text, err = doc(w, s, s.now)
 				if err != nil {
-					return nil, nil, nil, nil, nil, nil, nil, err
+					return nil, nil, nil, nil, nil, nil, nil, nil, err
 				}
-				number, at = toText(s.now.DisplayNumber()), record.Stamp(s.now.PlacedAt)
+				number, email, at = toText(s.now.DisplayNumber()), toText(foldEmail(s.now.Customer.Email)), record.Stamp(s.now.PlacedAt)
 			}
 			shops, orders, numbers = append(shops, s.key.shop), append(orders, s.key.id), append(numbers, number)
+			emails = append(emails, email)
 			ids, versions, placed, docs = append(ids, s.id), append(versions, s.version), append(placed, at), append(docs, text)
 		}
 		return
 	}
 	if len(set) > 0 {
-		_, _, numbers, ids, versions, placed, docs, err := columns(set)
+		_, _, numbers, emails, ids, versions, placed, docs, err := columns(set)
 		if err != nil {
 			return 0, err
 		}
-		batch.Queue(w.b.sql[setOrders], ids, numbers, placed, versions, docs)
+		batch.Queue(w.b.sql[setOrders], ids, numbers, emails, placed, versions, docs)
 	}
 	if len(fresh) > 0 {
 		slices.SortFunc(fresh, func(a, b *orderSlot) int {
 			return cmp.Or(cmp.Compare(a.key.shop, b.key.shop), cmp.Compare(a.key.id, b.key.id))
 		})
-		shops, orders, numbers, _, versions, placed, docs, err := columns(fresh)
+		shops, orders, numbers, emails, _, versions, placed, docs, err := columns(fresh)
 		if err != nil {
 			return 0, err
 		}
-		w.add(batch, addOrders, len(fresh), []any{shops, orders, numbers, placed, versions, docs}, func(rows pgx.Rows) error {
+		w.add(batch, addOrders, len(fresh), []any{shops, orders, numbers, emails, placed, versions, docs}, func(rows pgx.Rows) error {
 			var k orderKey
 			var id int64
 			err := rows.Scan(&k.shop, &k.id, &id)

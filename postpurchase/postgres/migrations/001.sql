@@ -15,10 +15,12 @@ CREATE TABLE {doorstep}.shop_order (
   shop      text COLLATE "C" NOT NULL,
   order_id  text COLLATE "C" NOT NULL,
   number    text COLLATE "C" NOT NULL,
+  email     text COLLATE "C" NOT NULL, -- folded; empty for who has none
   doc       bytea
 ) WITH (fillfactor = 80, toast_tuple_target = 256);
 CREATE UNIQUE INDEX shop_order_key ON {doorstep}.shop_order (shop, order_id);
 CREATE INDEX shop_order_number ON {doorstep}.shop_order (shop, number, placed_at) WHERE doc IS NOT NULL;
+CREATE INDEX shop_order_email ON {doorstep}.shop_order (shop, email, placed_at) WHERE email <> '';
 
 CREATE TABLE {doorstep}.parcel (
   id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
