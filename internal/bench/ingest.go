@@ -18,6 +18,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/doorstep-go/doorstep/internal/pgtest"
 	"github.com/doorstep-go/doorstep/notify"
 	"github.com/doorstep-go/doorstep/postpurchase"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
@@ -93,6 +94,7 @@ func ingest(args []string) error {
 	runs := flags.Int("runs", 3, "runs of each pipeline; the median counts")
 	length := flags.Duration("for", 2500*time.Millisecond, "how long a run is measured")
 	callers := flags.String("callers", "64,256", "how many callers wait for their commits at the same time")
+	database := flags.String("db", "sqlite,postgres", "which databases")
 	only := flags.String("only", "", "only pipelines with this in their name")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to this file")
 	folder := flags.String("folder", "", "where the databases are made; the default is the system's folder for such things")
@@ -110,22 +112,45 @@ func ingest(args []string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
-	fmt.Printf("durable ingest on SQLite, synchronous=FULL, %d parcels, 300-byte events, %d %% duplicates, %d %% with a message, %d CPUs\n\n",
-		parcels, duplicates, notified, runtime.NumCPU())
+	if strings.Contains(*database, "sqlite") {
+		fmt.Printf("durable ingest on SQLite, synchronous=FULL, "+conditions+"\n\n", parcels, duplicates, notified, runtime.NumCPU())
+		if err := compare(onSQLite, *callers, *only, *folder, *runs, *length); err != nil {
+			return err
+		}
+	}
+	if !strings.Contains(*database, "postgres") {
+		return nil
+	}
+	s, err := startServer(*folder)
+	if errors.Is(err, pgtest.ErrNoServer) {
+		fmt.Printf("\nnothing on PostgreSQL: %v\n", err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Printf("\ndurable ingest on PostgreSQL on the same machine, fsync and synchronous_commit on, "+conditions+"\n\n", parcels, duplicates, notified, runtime.NumCPU())
+	return errors.Join(compare(onPostgres(s), *callers, *only, *folder, *runs, *length), s.pg.Stop())
+}
+
+const conditions = "%d parcels, 300-byte events, %d %% duplicates, %d %% with a message, %d CPUs"
+
+// compare measures pipelines, the first of which is the floor.
+func compare(pipelines []pipeline, callers, only, folder string, runs int, length time.Duration) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "callers\tpipeline\tevents/s (median)\tall runs\tp50\tp99\tof the floor\t")
-	for _, c := range strings.Split(*callers, ",") {
+	for _, c := range strings.Split(callers, ",") {
 		n, err := strconv.Atoi(c)
 		if err != nil || n < 1 {
 			return fmt.Errorf("not a number of callers: %q", c)
 		}
 		results := make([][]result, len(pipelines))
-		for run := range *runs {
+		for run := range runs {
 			for i, p := range pipelines { // one after the other, so that all meet the same weather
-				if !strings.Contains(p.name, *only) {
+				if !strings.Contains(p.name, only) {
 					continue
 				}
-				r, err := measure(p, *folder, n, *length, uint64(run))
+				r, err := measure(p, folder, n, length, uint64(run))
 				if err != nil {
 					return fmt.Errorf("%s: %w", p.name, err)
 				}
@@ -216,22 +241,47 @@ func measure(p pipeline, folder string, callers int, length time.Duration, seed 
 	}, nil
 }
 
-var pipelines = []pipeline{
+var onSQLite = []pipeline{
 	{"floor: by hand, group commit", openFloor},
-	{"ours: sqlite.Backend.Update", openBackend},
-	{"ours: Service.Ingest", openService},
+	{"ours: sqlite.Backend.Update", withFile(openBackend)},
+	{"ours: Service.Ingest", withFile(openService)},
+}
+
+type open func(b postpurchase.Backend, closer func() error) (func(event) error, func() error, error)
+
+func withFile(open open) func(path string) (func(event) error, func() error, error) {
+	return func(path string) (func(event) error, func() error, error) {
+		b, err := sqlite.Open(context.Background(), path)
+		if err != nil {
+			return nil, nil, err
+		}
+		return open(b, b.Close)
+	}
+}
+
+func onPostgres(s *server) []pipeline {
+	with := func(open open) func(string) (func(event) error, func() error, error) {
+		return func(string) (func(event) error, func() error, error) {
+			b, closer, err := s.backend()
+			if err != nil {
+				return nil, nil, err
+			}
+			return open(b, closer)
+		}
+	}
+	return []pipeline{
+		{"floor: by hand, group commit", s.openFloor},
+		{"ours: postgres.Backend.Update", with(openBackend)},
+		{"ours: Service.Ingest", with(openService)},
+	}
 }
 
 // openBackend does what the service does around Update and Apply, without planning.
-func openBackend(path string) (func(event) error, func() error, error) {
+func openBackend(b postpurchase.Backend, closer func() error) (func(event) error, func() error, error) {
+	if err := fillBackend(context.Background(), b); err != nil {
+		return nil, nil, errors.Join(err, closer())
+	}
 	ctx := context.Background()
-	b, err := sqlite.Open(ctx, path)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := fillBackend(ctx, b); err != nil {
-		return nil, nil, errors.Join(err, b.Close())
-	}
 	keep := func(e event) error {
 		return b.Update(ctx, "shop", func(tx postpurchase.Tx) error {
 			p, err := tx.Parcel(parcelRef(e.parcel))
@@ -256,7 +306,7 @@ func openBackend(path string) (func(event) error, func() error, error) {
 			return tx.PutMessage(m)
 		})
 	}
-	return keep, b.Close, nil
+	return keep, closer, nil
 }
 
 func parcelRef(i int) shipment.Ref {

@@ -1,5 +1,5 @@
 // Bench measures the module against what is possible by hand, in one run, and prints
-// both. "go run ./internal/bench ingest" is durable ingest on SQLite.
+// both. "go run ./internal/bench ingest" is durable ingest on SQLite and PostgreSQL.
 package main
 
 import (
@@ -17,7 +17,7 @@ func main() {
 	case "ingest":
 		err = ingest(os.Args[2:])
 	default:
-		err = fmt.Errorf("usage: bench ingest [-runs n] [-for duration] [-callers n,n] [-cpuprofile file]")
+		err = fmt.Errorf("usage: bench ingest [-db sqlite,postgres] [-runs n] [-for duration] [-callers n,n] [-cpuprofile file]")
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

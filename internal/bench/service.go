@@ -12,33 +12,28 @@ import (
 	"github.com/doorstep-go/doorstep/postpurchase/clock"
 	"github.com/doorstep-go/doorstep/postpurchase/order"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
-	"github.com/doorstep-go/doorstep/postpurchase/sqlite"
 )
 
 // openService ingests through the whole service: every change of status is also put to
 // the planner, which reads the order and its messages, and every decision is kept.
-func openService(path string) (func(event) error, func() error, error) {
+func openService(b postpurchase.Backend, closer func() error) (func(event) error, func() error, error) {
 	ctx := context.Background()
-	b, err := sqlite.Open(ctx, path)
-	if err != nil {
-		return nil, nil, err
-	}
 	if err := errors.Join(fillBackend(ctx, b), fillOrders(ctx, b)); err != nil {
-		return nil, nil, errors.Join(err, b.Close())
+		return nil, nil, errors.Join(err, closer())
 	}
 	svc, err := postpurchase.New(postpurchase.Config{
 		ShopID: "shop", Carriers: []carriers.Adapter{silent{}}, Backend: b, Brand: notify.Shop{Name: "Shop"}, Zone: "Europe/Berlin",
 		Clock: clock.NewFake(start.Add(time.Hour)),
 	})
 	if err != nil {
-		return nil, nil, errors.Join(err, b.Close())
+		return nil, nil, errors.Join(err, closer())
 	}
 	keep := func(e event) error {
 		news := carriers.Update{TrackingNumber: parcelRef(e.parcel).TrackingNumber}
 		news.Events = []shipment.Event{e.shipmentEvent()}
 		return svc.Ingest(ctx, "ups", news)
 	}
-	return keep, b.Close, nil
+	return keep, closer, nil
 }
 
 // silent is a carrier that is never asked: its news is pushed.

@@ -34,8 +34,8 @@ var ErrNoServer = errors.New("pgtest: no PostgreSQL on this machine; to have one
 
 // Config says what kind of server to run. The zero value is one for tests.
 type Config struct {
-	// Dir is the folder to make the server's own folder in. Defaults to /dev/shm where
-	// that has room, else to the folder for temporary files.
+	// Dir is the folder to make the server's own folder in. Defaults to the folder for
+	// temporary files, or to /dev/shm for a server that need not be durable.
 	Dir string
 
 	// Durable makes commits wait for the disk, as a real server's do: for measuring.
@@ -97,7 +97,7 @@ func Start(ctx context.Context, c Config) (_ *Server, err error) {
 		return nil, err
 	}
 	if c.Dir == "" {
-		if c.Dir = os.TempDir(); memoryFree() >= enough {
+		if c.Dir = os.TempDir(); !c.Durable && memoryFree() >= enough {
 			c.Dir = "/dev/shm"
 		}
 	}
