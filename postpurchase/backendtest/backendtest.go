@@ -72,6 +72,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("JobsEnqueueJobs", e.jobsEnqueueJobs)
 	t.Run("WorkWaits", e.workWaits)
 	t.Run("TwoWorkers", e.twoWorkers)
+	t.Run("Fair", e.fair)
 	t.Run("Drain", e.drain)
 	if s.Second != nil {
 		t.Run("Second", e.second)
