@@ -41,7 +41,7 @@ func (s *Service) healthRules(p *Parcel) shipment.HealthRules {
 
 // checkHealth works out how p is doing, raises what there is to raise and sets the
 // next check. The caller puts p.
-func (s *Service) checkHealth(tx Tx, p *Parcel, now time.Time) error {
+func (s *Service) checkHealth(tx Tx, p *Parcel, now time.Time, met *tally) error {
 	h := p.Shipment.HealthAt(now, s.healthRules(p))
 	p.Health = h.Health
 	if p.CheckAt.IsZero() || h.NextCheck.Before(p.CheckAt) && !h.NextCheck.IsZero() {
@@ -63,6 +63,7 @@ func (s *Service) checkHealth(tx Tx, p *Parcel, now time.Time) error {
 			return nil
 		}
 		p.Alarms = append(p.Alarms, key)
+		met.alarms = append(met.alarms, raised{p.Shipment.Ref.Carrier, kind})
 		if message != "" {
 			news = append(news, notify.News{Kind: message, Parcel: p.Shipment.Ref.String(), Occurrence: len(p.Alarms), OccurredAt: now, Detail: h.Why})
 		}
@@ -97,7 +98,9 @@ func (s *Service) checkHealth(tx Tx, p *Parcel, now time.Time) error {
 
 // sweepChecks works out the health of parcels whose time has come.
 func (s *Service) sweepChecks(ctx context.Context, now time.Time) (n int, err error) {
+	var met tally
 	err = s.update(ctx, func(tx Tx) error {
+		met = tally{}
 		due, err := tx.DueParcels(TimerCheck, "", now, sweepSize)
 		if err != nil {
 			return err
@@ -105,7 +108,7 @@ func (s *Service) sweepChecks(ctx context.Context, now time.Time) (n int, err er
 		n = len(due)
 		for _, p := range due {
 			p.CheckAt = time.Time{}
-			if err := s.checkHealth(tx, p, now); err != nil {
+			if err := s.checkHealth(tx, p, now, &met); err != nil {
 				return err
 			}
 			if !p.CheckAt.After(now) {
@@ -117,6 +120,9 @@ func (s *Service) sweepChecks(ctx context.Context, now time.Time) (n int, err er
 		}
 		return nil
 	})
+	if err == nil {
+		s.tell(ctx, "", &met)
+	}
 	return n, err
 }
 

@@ -100,6 +100,10 @@ type Config struct {
 	// Retention says how long personal data and orders are kept. Defaults to for ever.
 	Retention Retention
 
+	// Observer hears what the service does and how long it takes, such as the Observer of
+	// package telemetry. Nil: nobody does, and it costs nothing.
+	Observer Observer
+
 	// Logger hears of what fails, without personal data. Defaults to silence.
 	Logger *slog.Logger
 
@@ -120,6 +124,7 @@ type Service struct {
 	wake     chan struct{}
 	zones    sync.Map // IANA name → *time.Location
 	counters counters
+	pulse    pulse
 }
 
 // New checks cfg and returns a Service. It starts nothing: see [Service.Run]. The

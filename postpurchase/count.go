@@ -37,12 +37,13 @@ func (s *Service) Stats() Stats {
 	}
 }
 
-func (s *Service) countUnmapped(carrier string, events []shipment.Event) {
+func (s *Service) countUnmapped(carrier string, events []shipment.Event) (n int) {
 	for i := range events {
 		e := &events[i]
 		if e.Code == "" || e.Status != "" && e.Status != shipment.Unknown || e.Class != "" && e.Class != shipment.ClassStatus {
 			continue
 		}
+		n++
 		s.counters.mu.Lock()
 		if s.counters.unmapped == nil {
 			s.counters.unmapped = map[string]int{}
@@ -53,4 +54,5 @@ func (s *Service) countUnmapped(carrier string, events []shipment.Event) {
 		}
 		s.counters.mu.Unlock()
 	}
+	return n
 }

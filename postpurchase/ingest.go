@@ -19,17 +19,23 @@ import (
 // nobody follows is dropped and counted. Concurrent calls share commits where the
 // backend can.
 func (s *Service) Ingest(ctx context.Context, carrier string, updates ...carriers.Update) error {
+	return s.observed(ctx, OpIngest, Attributes{Carrier: carrier}, func(ctx context.Context) error {
+		return s.ingest(ctx, carrier, updates)
+	})
+}
+
+func (s *Service) ingest(ctx context.Context, carrier string, updates []carriers.Update) error {
 	now := s.now()
 	for i := range updates {
 		stamp(&updates[i], now)
 	}
-	rouse, strangers := false, 0
+	rouse, met := false, tally{}
 	err := s.update(ctx, func(tx Tx) error {
-		rouse, strangers = false, 0
+		rouse, met = false, tally{}
 		for i := range updates {
 			p, err := s.whose(tx, carrier, &updates[i])
 			if errors.Is(err, ErrNotFound) {
-				strangers++
+				met.strangers++
 				continue
 			}
 			if err != nil {
@@ -39,7 +45,7 @@ func (s *Service) Ingest(ctx context.Context, carrier string, updates ...carrier
 			if len(updates[i].Events) == 0 && len(updates[i].Estimates) == 0 && p.Tracking == shipment.TrackingActive {
 				p.PollAt = now // a nudge: the carrier has news and wants to be asked
 			}
-			news, err := s.learn(tx, p, updates[i].Update, now)
+			news, err := s.learn(tx, p, updates[i].Update, now, &met)
 			if err != nil {
 				return err
 			}
@@ -54,11 +60,14 @@ func (s *Service) Ingest(ctx context.Context, carrier string, updates ...carrier
 		}
 		return nil
 	})
-	s.counters.strangers.Add(int64(strangers))
-	if rouse && err == nil {
+	if err != nil {
+		return err
+	}
+	s.tell(ctx, carrier, &met)
+	if rouse {
 		s.rouse()
 	}
-	return err
+	return nil
 }
 
 // stamp says when news was heard, where the adapter did not.
@@ -100,10 +109,12 @@ func (s *Service) whose(r Reader, carrier string, u *carriers.Update) (*Parcel, 
 
 // learn applies news to p, plans what it calls for, and reports whether it was any. The
 // caller puts p.
-func (s *Service) learn(tx Tx, p *Parcel, u shipment.Update, now time.Time) (news bool, err error) {
+func (s *Service) learn(tx Tx, p *Parcel, u shipment.Update, now time.Time, met *tally) (news bool, err error) {
 	sh := &p.Shipment
 	changes := sh.Apply(u)
-	s.countUnmapped(sh.Ref.Carrier, u.Events)
+	met.events += len(u.Events)
+	met.changes += len(changes)
+	met.unmapped += s.countUnmapped(sh.Ref.Carrier, u.Events)
 	if len(changes) == 0 {
 		return false, nil
 	}
@@ -112,7 +123,7 @@ func (s *Service) learn(tx Tx, p *Parcel, u shipment.Update, now time.Time) (new
 	if p.Tracking == shipment.TrackingActive {
 		// Health can change by any news; it is worked out in the same transaction and not
 		// by a job that could come late.
-		if err := s.checkHealth(tx, p, now); err != nil {
+		if err := s.checkHealth(tx, p, now, met); err != nil {
 			return false, err
 		}
 		if next := now.Add(s.cfg.Pace(p, now)); p.PollAt.IsZero() || next.Before(p.PollAt) {
@@ -225,10 +236,16 @@ func newsOf(sh *shipment.Shipment, c shipment.Change, zone *time.Location) (noti
 // the carrier does not send it again. Any other error means that the news is not kept;
 // answer 5xx and the carrier will.
 func (s *Service) ReceiveWebhook(ctx context.Context, carrier string, header http.Header, body []byte) error {
+	return s.observed(ctx, OpWebhook, Attributes{Carrier: carrier}, func(ctx context.Context) error {
+		return s.receiveWebhook(ctx, carrier, header, body)
+	})
+}
+
+func (s *Service) receiveWebhook(ctx context.Context, carrier string, header http.Header, body []byte) error {
 	updates, err := s.set.ReceiveWebhook(ctx, carrier, header, body)
 	switch {
 	case errors.Is(err, carriers.ErrMalformed):
-		s.counters.malformed.Add(1)
+		s.malformed(ctx, carrier)
 		s.log.WarnContext(ctx, "webhook not understood", "carrier", carrier)
 		return s.keep(ctx, "carrier/"+carrier, "not understood", body)
 	case err != nil:

@@ -164,6 +164,16 @@ func (m *Memory) Work(ctx context.Context, shop string, do func(ctx context.Cont
 	}
 }
 
+var _ Queue = (*Memory)(nil)
+
+// Depth implements [Queue].
+func (m *Memory) Depth(_ context.Context, shop string) (int, error) {
+	q := &m.shop(shop).jobs
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.byKey), nil
+}
+
 // Drain implements [Drainer]. Jobs are done one after the other.
 func (m *Memory) Drain(ctx context.Context, shop string, do func(ctx context.Context, j Job) error) error {
 	q := &m.shop(shop).jobs

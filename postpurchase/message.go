@@ -179,20 +179,23 @@ func (s *Service) doSend(ctx context.Context, raw json.RawMessage) error {
 		return err
 	}
 	var msg notify.Message
+	var left *Message // what was decided instead of sending it
 	go_ := false
 	// The first commit: this process alone sends the message from here on.
 	err := s.update(ctx, func(tx Tx) error {
-		go_ = false
+		go_, left = false, nil
 		m, err := tx.Message(args.Key)
 		if err != nil {
 			return err
 		}
+		left = m
 		switch m.State {
 		case notify.StatePending:
 		case notify.StateSending: // by a process that died
 			m.State, m.Trouble = notify.StateUnknown, "the program stopped while it was being sent"
 			return tx.PutMessage(m)
 		default:
+			left = nil
 			return nil
 		}
 		if go_, err = s.mayGo(tx, m); err != nil || !go_ {
@@ -208,22 +211,38 @@ func (s *Service) doSend(ctx context.Context, raw json.RawMessage) error {
 		m.Locale, m.Subject = msg.Content.Locale, msg.Content.Subject
 		return tx.PutMessage(m)
 	})
-	if err != nil || !go_ {
+	if err != nil {
 		return err
+	}
+	if !go_ {
+		if left != nil {
+			s.countMessage(ctx, left.Kind, left.State)
+		}
+		return nil
 	}
 	// The sending itself is not stopped half-way by a program that ends: it has a moment
 	// to come to a known end.
 	sending, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	receipt, sendErr := s.cfg.Sender.Send(sending, msg)
-	return s.update(context.WithoutCancel(ctx), func(tx Tx) error {
+	var receipt notify.Receipt
+	sendErr := s.observed(sending, OpSend, Attributes{Kind: string(msg.Kind)}, func(ctx context.Context) (err error) {
+		receipt, err = s.cfg.Sender.Send(ctx, msg)
+		return err
+	})
+	var state notify.State
+	err = s.update(context.WithoutCancel(ctx), func(tx Tx) error {
 		m, err := tx.Message(args.Key)
 		if err != nil {
 			return err
 		}
 		s.outcome(m, receipt, sendErr)
+		state = m.State
 		return tx.PutMessage(m)
 	})
+	if err == nil {
+		s.countMessage(ctx, msg.Kind, state)
+	}
+	return err
 }
 
 // mayGo asks the planner once more, at the moment of sending.

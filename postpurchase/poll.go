@@ -166,7 +166,11 @@ func (s *Service) doPoll(ctx context.Context, raw json.RawMessage) error {
 	if err != nil {
 		return err
 	}
-	results := s.set.Track(ctx, args.Carrier, queries)
+	var results []carriers.Result
+	_ = s.observed(ctx, OpPoll, Attributes{Carrier: args.Carrier}, func(ctx context.Context) error {
+		results = s.set.Track(ctx, args.Carrier, queries)
+		return unanswered(results)
+	})
 	if ctx.Err() != nil {
 		return ctx.Err() // the program is stopping: the job is done again
 	}
@@ -176,13 +180,15 @@ func (s *Service) doPoll(ctx context.Context, raw json.RawMessage) error {
 			stamp(&results[i].Updates[j], now)
 		}
 	}
+	var met tally
 	err = s.update(ctx, func(tx Tx) error {
+		met = tally{}
 		for i, ref := range args.Refs {
 			p, err := tx.Parcel(ref)
 			if err != nil {
 				return err
 			}
-			if err := s.answered(tx, p, &results[i], now); err != nil {
+			if err := s.answered(tx, p, &results[i], now, &met); err != nil {
 				return err
 			}
 			if err := tx.PutParcel(p); err != nil {
@@ -192,6 +198,7 @@ func (s *Service) doPoll(ctx context.Context, raw json.RawMessage) error {
 		return nil
 	})
 	if err == nil {
+		s.tell(ctx, args.Carrier, &met)
 		s.rouse()
 	}
 	return err
@@ -208,7 +215,7 @@ func query(p *Parcel) carriers.Query {
 }
 
 // answered takes a carrier's answer about p, or the lack of one. The caller puts p.
-func (s *Service) answered(tx Tx, p *Parcel, r *carriers.Result, now time.Time) error {
+func (s *Service) answered(tx Tx, p *Parcel, r *carriers.Result, now time.Time, met *tally) error {
 	var detail *carriers.Error
 	if errors.Is(r.Err, carriers.ErrRateLimited) && errors.As(r.Err, &detail) && detail.HTTPStatus == 0 {
 		// We did not ask: our own budget was used up meanwhile, by another process or a
@@ -238,10 +245,10 @@ func (s *Service) answered(tx Tx, p *Parcel, r *carriers.Result, now time.Time) 
 			if p.PieceID == "" {
 				p.PieceID = u.PieceID
 			}
-			if _, err := s.learn(tx, p, u.Update, now); err != nil {
+			if _, err := s.learn(tx, p, u.Update, now, met); err != nil {
 				return err
 			}
-			if err := s.followPieces(tx, p, u, r.Updates, now); err != nil {
+			if err := s.followPieces(tx, p, u, r.Updates, now, met); err != nil {
 				return err
 			}
 		}
@@ -263,7 +270,7 @@ const maxPieces = 50
 
 // followPieces follows the other pieces of a consignment of which the shop knows one
 // number: the order has not arrived before all of them have.
-func (s *Service) followPieces(tx Tx, p *Parcel, u *carriers.Update, all []carriers.Update, now time.Time) error {
+func (s *Service) followPieces(tx Tx, p *Parcel, u *carriers.Update, all []carriers.Update, now time.Time, met *tally) error {
 	for i := range all {
 		piece := &all[i]
 		if piece == u || i >= maxPieces || !slices.ContainsFunc(u.Related, func(r shipment.Related) bool {
@@ -293,7 +300,7 @@ func (s *Service) followPieces(tx Tx, p *Parcel, u *carriers.Update, all []carri
 		if err := tx.PutParcel(q); err != nil {
 			return err
 		}
-		if _, err := s.learn(tx, q, piece.Update, now); err != nil {
+		if _, err := s.learn(tx, q, piece.Update, now, met); err != nil {
 			return err
 		}
 		if q.PollAt.IsZero() && q.Tracking == shipment.TrackingActive {
@@ -377,7 +384,11 @@ func (s *Service) doSubscribe(ctx context.Context, raw json.RawMessage) error {
 	for i, ref := range args.Refs {
 		queries[i].Number = ref.TrackingNumber
 	}
-	subs, failed := s.set.Subscribe(ctx, args.Carrier, queries)
+	var subs []carriers.Subscription
+	failed := s.observed(ctx, OpSubscribe, Attributes{Carrier: args.Carrier}, func(ctx context.Context) (err error) {
+		subs, err = s.set.Subscribe(ctx, args.Carrier, queries)
+		return err
+	})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -30,6 +30,10 @@ func enqueue(tx Tx, kind, key string, args any) error {
 }
 
 func (s *Service) do(ctx context.Context, j Job) error {
+	return s.observed(ctx, OpJob, Attributes{Kind: j.Kind}, func(ctx context.Context) error { return s.job(ctx, j) })
+}
+
+func (s *Service) job(ctx context.Context, j Job) error {
 	var err error
 	switch j.Kind {
 	case jobPoll:
@@ -81,6 +85,7 @@ func (s *Service) Run(ctx context.Context) error {
 		cancel()
 		worked <- err
 	}()
+	s.pulse.running.Add(1)
 	for ctx.Err() == nil {
 		wait := idle
 		_, next, err := s.sweep(ctx)
@@ -97,6 +102,7 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-s.cfg.Clock.After(wait):
 		}
 	}
+	s.pulse.running.Add(-1)
 	return <-worked
 }
 
@@ -130,6 +136,14 @@ func (s *Service) start(ctx context.Context) error {
 // sweep makes jobs of everything that is due by the clock. It returns how much that
 // was, and when something is due next.
 func (s *Service) sweep(ctx context.Context) (did int, next time.Time, err error) {
+	err = s.observed(ctx, OpSweep, Attributes{}, func(ctx context.Context) (err error) {
+		did, next, err = s.sweepAll(ctx)
+		return err
+	})
+	return did, next, err
+}
+
+func (s *Service) sweepAll(ctx context.Context) (did int, next time.Time, err error) {
 	for {
 		now := s.now()
 		var free time.Time
@@ -143,6 +157,7 @@ func (s *Service) sweep(ctx context.Context) (did int, next time.Time, err error
 		if err := errors.Join(errs[:]...); err != nil {
 			return did, next, err
 		}
+		s.pulse.swept.Store(now.UnixNano())
 		if sum := n[0] + n[1] + n[2] + n[3] + n[4]; sum > 0 {
 			did += sum
 			continue

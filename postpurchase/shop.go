@@ -34,6 +34,12 @@ type linkArgs struct {
 // answer 401. A push that is authentic and not understood is kept for people to look
 // at and is no error. Any other error: answer 5xx, and the shop will push again.
 func (s *Service) ReceiveShopWebhook(ctx context.Context, header http.Header, body []byte) error {
+	return s.observed(ctx, OpWebhook, Attributes{}, func(ctx context.Context) error {
+		return s.receiveShopWebhook(ctx, header, body)
+	})
+}
+
+func (s *Service) receiveShopWebhook(ctx context.Context, header http.Header, body []byte) error {
 	n, ok := s.cfg.Shop.(shop.Notifier)
 	if !ok {
 		return &shop.Error{Shop: s.shopCode(), Op: "webhook", Kind: shop.ErrUnsupported}
@@ -41,7 +47,7 @@ func (s *Service) ReceiveShopWebhook(ctx context.Context, header http.Header, bo
 	events, err := n.ReceiveWebhook(ctx, header, body)
 	switch {
 	case errors.Is(err, shop.ErrMalformed):
-		s.counters.malformed.Add(1)
+		s.malformed(ctx, "")
 		return s.keep(ctx, "shop", "not understood", body)
 	case err != nil:
 		return err
@@ -62,7 +68,7 @@ func (s *Service) ReceiveShopWebhook(ctx context.Context, header http.Header, bo
 		return nil
 	})
 	if err == nil && unknown {
-		s.counters.malformed.Add(1)
+		s.malformed(ctx, "")
 		return s.keep(ctx, "shop", "not known", body)
 	}
 	return err
@@ -138,9 +144,8 @@ func (s *Service) sweepCursors(ctx context.Context, now time.Time) (n int, err e
 // they stamp it.
 const overlap = 5 * time.Minute
 
-// doReconcile reads the orders that the shop changed since the last time, in case a
-// push was lost.
-func (s *Service) doReconcile(ctx context.Context) error {
+// reconcile is doReconcile, with an error where the shop could not be read.
+func (s *Service) reconcile(ctx context.Context) error {
 	if s.cfg.Shop == nil {
 		return nil
 	}
@@ -166,11 +171,7 @@ func (s *Service) doReconcile(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			if ctx.Err() == nil && shop.Temporary(err) {
-				s.log.WarnContext(ctx, "shop could not be read and will be asked again", "err", err)
-				return nil // the cursor stays where it is; it is due again soon
-			}
-			return err
+			return err // the cursor stays where it is; it is due again soon
 		}
 		if err := s.PlaceOrder(ctx, o); err != nil {
 			// One order that is not in order must not hide all others.

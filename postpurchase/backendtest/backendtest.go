@@ -74,6 +74,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("TwoWorkers", e.twoWorkers)
 	t.Run("Fair", e.fair)
 	t.Run("Drain", e.drain)
+	t.Run("Depth", e.depth)
 	if s.Second != nil {
 		t.Run("Second", e.second)
 	}

@@ -176,6 +176,22 @@ func (b *Backend) Work(ctx context.Context, shop string, do func(ctx context.Con
 	}
 }
 
+// Depth implements [postpurchase.Queue].
+func (b *Backend) Depth(ctx context.Context, shop string) (n int, err error) {
+	select {
+	case <-b.closed:
+		return 0, ErrClosed
+	default:
+	}
+	// River keeps what is done for some time; its index is by state and queue.
+	err = b.readDB.QueryRowContext(ctx, `SELECT count(*) FROM river_job WHERE queue = ? AND
+		state IN ('available', 'pending', 'retryable', 'running', 'scheduled')`, queue(shop)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("sqlite: depth: %w", explain(err))
+	}
+	return n, nil
+}
+
 func unlessDone(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return nil
@@ -303,4 +319,5 @@ func (b *Backend) setState(ctx context.Context, p *riverdriver.JobSetStateIfRunn
 }
 
 var _ river.ClientRetryPolicy = retryPolicy(nil)
+var _ postpurchase.Queue = (*Backend)(nil)
 var _ riverdriver.Driver[*sql.Tx] = (*driver)(nil)
