@@ -224,8 +224,9 @@ type group struct {
 	stamp           int // counts what was accepted
 
 	wants   wants
-	known   wants // all that was wanted in any try
-	resolve map[messageKey]bool
+	known   wants                    // all that was wanted in any try
+	owners  map[messageKey]*orderKey // where messages are; nil for none
+	resolve map[messageKey]bool      // messages that were taken for new, and are not
 }
 
 // The slots are rows as the group sees them. What they point to is never changed but
@@ -285,6 +286,7 @@ func (g *group) reset() {
 	g.held = 0
 	g.parcels, g.latest = map[parcelKey]*parcelSlot{}, map[numberKey]*latestSlot{}
 	g.orders, g.messages, g.cursors = map[orderKey]*orderSlot{}, map[messageKey]*messageSlot{}, map[cursorKey]*cursorSlot{}
+	g.owners = map[messageKey]*orderKey{}
 	g.inbox, g.jobs = nil, nil
 	g.changedParcels, g.changedOrders, g.changedMessages, g.changedCursors = nil, nil, nil, nil
 	g.wants = wants{}
@@ -329,25 +331,27 @@ func (g *group) attempt(requests []*request) error {
 	return g.flush()
 }
 
-// step lets an fn run until it ends or waits for rows. Only in the second case it
-// returns a transaction, which is to go on.
+// step lets an fn run until it ends or waits for rows. It returns a transaction that is
+// to go on when more was read, or nil.
 func (g *group) step(t *transaction, failed error) *transaction {
 	for {
-		if !t.started {
-			if failed != nil {
-				return nil
-			}
+		switch {
+		case t.ended: // and what it has put is not read yet
+		case t.started:
+			t.resume <- failed
+			<-g.baton
+		case failed == nil:
 			t.started = true
 			t.r.run <- t
-		} else {
-			t.resume <- failed
+			<-g.baton
 		}
-		<-g.baton
 		switch {
 		case t.parked:
 			return t
 		case failed != nil || t.r.gone:
 			return nil
+		case t.err == nil && !t.resolve():
+			return t
 		case !t.current():
 			// Others have changed what it read while it waited. It runs again, and since all
 			// it wants has been read by now it will not wait, unless it wants other things.

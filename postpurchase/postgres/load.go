@@ -18,7 +18,7 @@ type wants struct {
 	latest   map[numberKey]struct{}
 	orders   map[orderKey]struct{}
 	cursors  map[cursorKey]struct{}
-	owners   map[messageKey]func(orderID string) // which order a message belongs to; not called if there is no message
+	owners   map[messageKey]struct{} // which order a message belongs to
 	messages map[*orderSlot]struct{}
 	refs     map[*orderSlot]struct{} // the parcels of an order
 	lists    []func(batch *pgx.Batch)
@@ -314,11 +314,7 @@ func (g *group) messageRow(owner *orderSlot, id int64, m *postpurchase.Message) 
 		g.messages[k] = slot
 	case slot.id == 0: // it was put without being read, and is not new
 		slot.id = id
-		if slot.now == nil {
-			slot.owner, slot.now = owner, m
-		} else if slot.owner != owner {
-			g.bump(owner)
-		}
+		g.bump(owner)
 	}
 	return slot
 }
@@ -375,14 +371,17 @@ func (g *group) cursorRow(s cursorSlot, doc []byte) (*cursorSlot, error) {
 	return &s, nil
 }
 
+func (g *group) wantOwner(k messageKey) { put(&g.wants.owners, k, struct{}{}) }
+
 func (g *group) loadOwners(batch *pgx.Batch, w *wants) {
 	if len(w.owners) == 0 {
 		return
 	}
-	var shops, ids []string
-	var tell []func(string)
-	for k, f := range w.owners {
-		shops, ids, tell = append(shops, k.shop), append(ids, k.key), append(tell, f)
+	keys := slices.Collect(maps.Keys(w.owners))
+	shops, ids := make([]string, len(keys)), make([]string, len(keys))
+	for i, k := range keys {
+		shops[i], ids[i] = k.shop, k.key
+		g.owners[k] = nil
 	}
 	g.queue(batch, ordersOfMessages, []any{shops, ids}, func(rows pgx.Rows) error {
 		var n int
@@ -390,7 +389,8 @@ func (g *group) loadOwners(batch *pgx.Batch, w *wants) {
 		if err := rows.Scan(&n, &orderID); err != nil {
 			return err
 		}
-		tell[n-1](fromText(orderID))
+		k := keys[n-1]
+		g.owners[k] = &orderKey{k.shop, orderID}
 		return nil
 	})
 }

@@ -27,38 +27,37 @@ type transaction struct {
 
 	reads []read
 
-	// What was put, in the order of first puts.
-	parcels  []putParcel
-	orders   []putOrder
-	messages []putMessage
-	cursors  []putCursor
+	// What was put. The rows are not read before fn has returned, and then for all at
+	// once.
+	ended    bool // fn has returned
+	parcels  held[parcelKey, postpurchase.Parcel]
+	orders   held[orderKey, order.Order]
+	messages held[messageKey, postpurchase.Message]
+	cursors  held[cursorKey, postpurchase.Cursor]
 	inbox    []postpurchase.InboxItem
 	jobs     []postpurchase.Job
 }
 
-type (
-	read struct {
-		stamp *int
-		was   int
+type read struct {
+	stamp *int
+	was   int
+}
+
+// held are things that were put, in the order of their first put.
+type held[K comparable, V any] struct {
+	keys  []K
+	byKey map[K]*V
+}
+
+func (h *held[K, V]) put(k K, v *V) {
+	if h.byKey == nil {
+		h.byKey = map[K]*V{}
 	}
-	putParcel struct {
-		slot  *parcelSlot
-		value *postpurchase.Parcel
+	if _, ok := h.byKey[k]; !ok {
+		h.keys = append(h.keys, k)
 	}
-	putOrder struct {
-		slot  *orderSlot
-		value *order.Order
-	}
-	putMessage struct {
-		slot  *messageSlot
-		owner *orderSlot
-		value *postpurchase.Message
-	}
-	putCursor struct {
-		slot  *cursorSlot
-		value *postpurchase.Cursor
-	}
-)
+	h.byKey[k] = v
+}
 
 var _ postpurchase.Tx = (*transaction)(nil)
 
@@ -70,7 +69,7 @@ func (t *transaction) call(fn func(tx postpurchase.Tx) error) {
 		t.g.baton <- struct{}{}
 	}()
 	t.err = fn(t)
-	ended = true
+	ended, t.ended = true, true
 }
 
 // park waits until what the group wants was read.
@@ -93,44 +92,90 @@ func (t *transaction) current() bool {
 	return !slices.ContainsFunc(t.reads, func(r read) bool { return *r.stamp != r.was })
 }
 
+// resolve reports whether all rows that were put are read, and wants those that are
+// not.
+func (t *transaction) resolve() bool {
+	g, ready := t.g, true
+	wantOrder := func(k orderKey) *orderSlot {
+		s := g.orders[k]
+		if s == nil {
+			ready = false
+			put(&g.wants.orders, k, struct{}{})
+		}
+		return s
+	}
+	wantMessages := func(k orderKey) {
+		if s := wantOrder(k); s != nil && s.messages == nil {
+			ready = false
+			put(&g.wants.messages, s, struct{}{})
+		}
+	}
+	for _, k := range t.parcels.keys {
+		p, s := t.parcels.byKey[k], g.parcels[k]
+		if s == nil {
+			ready = false
+			put(&g.wants.parcels, k, struct{}{})
+		}
+		if (s == nil || s.now == nil) && g.latest[k.numberKey] == nil { // a new one may be the latest
+			ready = false
+			put(&g.wants.latest, k.numberKey, struct{}{})
+		}
+		if s == nil {
+			continue
+		}
+		for _, id := range ordersOf(s.now, p) {
+			if record.HasOrder(s.now, id) != record.HasOrder(p, id) {
+				wantOrder(orderOf(t.shop, id))
+			}
+		}
+	}
+	for _, k := range t.orders.keys {
+		wantOrder(k)
+	}
+	for _, k := range t.messages.keys {
+		wantMessages(orderOf(t.shop, t.messages.byKey[k].OrderID))
+		if !g.resolve[k] || g.messages[k] != nil {
+			continue
+		}
+		owner, known := g.owners[k]
+		if !known {
+			ready = false
+			g.wantOwner(k)
+		} else if owner != nil { // it is to leave an order, whose messages are read
+			wantMessages(*owner)
+		}
+	}
+	for _, k := range t.cursors.keys {
+		if g.cursors[k] == nil {
+			ready = false
+			put(&g.wants.cursors, k, struct{}{})
+		}
+	}
+	return ready
+}
+
 // accept makes what was put part of the group's state.
 func (t *transaction) accept() {
 	g := t.g
-	changes := len(t.parcels) + len(t.orders) + len(t.messages) + len(t.cursors) + len(t.inbox)
-	for _, p := range t.parcels {
-		t.acceptParcel(p)
+	changes := len(t.parcels.keys) + len(t.orders.keys) + len(t.messages.keys) + len(t.cursors.keys) + len(t.inbox)
+	for _, k := range t.parcels.keys {
+		t.acceptParcel(g.parcels[k], t.parcels.byKey[k])
 	}
-	for _, o := range t.orders {
-		o.slot.now = o.value
-		o.slot.stamp++
-		if !o.slot.changed {
-			o.slot.changed = true
-			g.bump(o.slot)
-		}
+	for _, k := range t.orders.keys {
+		s := g.orders[k]
+		s.now, s.changed = t.orders.byKey[k], true
+		g.bump(s)
 	}
-	for _, m := range t.messages {
-		if m.slot.owner != m.owner {
-			if m.slot.owner != nil {
-				g.bump(m.slot.owner)
-				*m.slot.owner.messages = slices.DeleteFunc(*m.slot.owner.messages, func(s *messageSlot) bool { return s == m.slot })
-			}
-			m.slot.owner = m.owner
-			*m.owner.messages = append(*m.owner.messages, m.slot)
-		}
-		g.bump(m.owner)
-		m.slot.now = m.value
-		m.slot.stamp++
-		if !m.slot.changed {
-			m.slot.changed = true
-			g.changedMessages = append(g.changedMessages, m.slot)
-		}
+	for _, k := range t.messages.keys {
+		t.acceptMessage(k, t.messages.byKey[k])
 	}
-	for _, c := range t.cursors {
-		c.slot.now = c.value
-		c.slot.stamp++
-		if !c.slot.changed {
-			c.slot.changed = true
-			g.changedCursors = append(g.changedCursors, c.slot)
+	for _, k := range t.cursors.keys {
+		s := g.cursors[k]
+		s.now = t.cursors.byKey[k]
+		s.stamp++
+		if !s.changed {
+			s.changed = true
+			g.changedCursors = append(g.changedCursors, s)
 		}
 	}
 	for _, i := range t.inbox {
@@ -144,23 +189,48 @@ func (t *transaction) accept() {
 	}
 }
 
-func (t *transaction) acceptParcel(p putParcel) {
-	g, s := t.g, p.slot
-	for _, o := range ordersOf(s.now, p.value) {
-		slot := g.orders[orderOf(t.shop, o)]
-		was, is := record.HasOrder(s.now, o), record.HasOrder(p.value, o)
-		if was != is {
-			g.bump(slot)
-			if is && slot.parcels != nil && !slices.Contains(*slot.parcels, s) {
-				*slot.parcels = append(*slot.parcels, s)
-			}
+func (t *transaction) acceptMessage(k messageKey, m *postpurchase.Message) {
+	g := t.g
+	owner, s := g.orders[orderOf(t.shop, m.OrderID)], g.messages[k]
+	if s == nil {
+		s = &messageSlot{key: k}
+		g.messages[k] = s
+	}
+	if s.owner != owner {
+		if s.owner != nil {
+			g.bump(s.owner)
+			*s.owner.messages = slices.DeleteFunc(*s.owner.messages, func(other *messageSlot) bool { return other == s })
+		}
+		s.owner = owner
+		*owner.messages = append(*owner.messages, s)
+	}
+	g.bump(owner)
+	s.now = m
+	s.stamp++
+	if !s.changed {
+		s.changed = true
+		g.changedMessages = append(g.changedMessages, s)
+	}
+}
+
+func (t *transaction) acceptParcel(s *parcelSlot, p *postpurchase.Parcel) {
+	g := t.g
+	for _, id := range ordersOf(s.now, p) {
+		was, is := record.HasOrder(s.now, id), record.HasOrder(p, id)
+		if was == is {
+			continue
+		}
+		o := g.orders[orderOf(t.shop, id)]
+		g.bump(o)
+		if is && o.parcels != nil && !slices.Contains(*o.parcels, s) {
+			*o.parcels = append(*o.parcels, s)
 		}
 	}
 	if l := g.latest[s.key.numberKey]; l != nil && (l.parcel == nil || l.parcel.key.epoch < s.key.epoch) {
 		l.parcel = s
 		l.stamp++
 	}
-	s.now = p.value
+	s.now = p
 	s.stamp++
 	if !s.changed {
 		s.changed = true
@@ -292,31 +362,31 @@ func (t *transaction) orderWithParcels(id string) (*orderSlot, error) {
 // there is none.
 func (t *transaction) messageSlot(key string) (*messageSlot, error) {
 	k := messageOf(t.shop, key)
-	for asked := ""; ; {
-		if s := t.g.messages[k]; s != nil && s.now != nil {
+	for {
+		if s := t.g.messages[k]; s != nil {
 			t.saw(&s.stamp)
 			t.saw(&s.owner.stamp)
 			return s, nil
 		}
-		var orderID string
-		found := false
-		put(&t.g.wants.owners, k, func(id string) { orderID, found = id, true })
-		if err := t.park(); err != nil {
-			return nil, err
-		}
-		if s := t.g.messages[k]; s != nil && s.now != nil {
-			continue
-		}
-		if !found {
+		owner, known := t.g.owners[k]
+		switch {
+		case !known:
+			t.g.wantOwner(k)
+			if err := t.park(); err != nil {
+				return nil, err
+			}
+		case owner == nil:
 			t.saw(&t.g.stamp)
 			return nil, nil
-		}
-		if asked == orderID+"\x00" {
-			return nil, errMet // its order was read, and it is not there any more
-		}
-		asked = orderID + "\x00"
-		if _, err := t.orderWithMessages(orderID); err != nil {
-			return nil, err
+		default:
+			o, err := t.orderWithMessages(fromText(owner.id))
+			if err != nil {
+				return nil, err
+			}
+			if t.g.messages[k] == nil { // it has left its order, or is no more
+				t.saw(&o.stamp)
+				delete(t.g.owners, k)
+			}
 		}
 	}
 }
@@ -345,37 +415,29 @@ func (t *transaction) list(q query, args []any, row func(rows pgx.Rows) error) e
 // The values as this Update sees them.
 
 func (t *transaction) parcel(s *parcelSlot) *postpurchase.Parcel {
-	for _, p := range t.parcels {
-		if p.slot == s {
-			return p.value
-		}
+	if v, ok := t.parcels.byKey[s.key]; ok {
+		return v
 	}
 	return s.now
 }
 
 func (t *transaction) order(s *orderSlot) *order.Order {
-	for _, o := range t.orders {
-		if o.slot == s {
-			return o.value
-		}
+	if v, ok := t.orders.byKey[s.key]; ok {
+		return v
 	}
 	return s.now
 }
 
 func (t *transaction) message(s *messageSlot) *postpurchase.Message {
-	for _, m := range t.messages {
-		if m.slot == s {
-			return m.value
-		}
+	if v, ok := t.messages.byKey[s.key]; ok {
+		return v
 	}
 	return s.now
 }
 
 func (t *transaction) cursor(s *cursorSlot) *postpurchase.Cursor {
-	for _, c := range t.cursors {
-		if c.slot == s {
-			return c.value
-		}
+	if v, ok := t.cursors.byKey[s.key]; ok {
+		return v
 	}
 	return s.now
 }
@@ -388,15 +450,17 @@ func giveParcel(p *postpurchase.Parcel) (*postpurchase.Parcel, error) {
 }
 
 func (t *transaction) Order(id string) (*order.Order, error) {
+	if o, ok := t.orders.byKey[orderOf(t.shop, id)]; ok {
+		return record.CloneOrder(o), nil
+	}
 	s, err := t.orderSlot(id)
 	if err != nil {
 		return nil, err
 	}
-	o := t.order(s)
-	if o == nil {
+	if s.now == nil {
 		return nil, notFound("order")
 	}
-	return record.CloneOrder(o), nil
+	return record.CloneOrder(s.now), nil
 }
 
 func (t *transaction) OrdersByNumber(number string) ([]*order.Order, error) {
@@ -424,7 +488,9 @@ func (t *transaction) orderList(q query, arg string, is func(o *order.Order) boo
 	}
 	var slots []*orderSlot
 	for _, id := range ids {
-		put(&t.g.wants.orders, orderOf(t.shop, id), struct{}{})
+		if k := orderOf(t.shop, id); t.g.orders[k] == nil {
+			put(&t.g.wants.orders, k, struct{}{})
+		}
 	}
 	for _, id := range ids {
 		s, err := t.orderSlot(id)
@@ -433,16 +499,17 @@ func (t *transaction) orderList(q query, arg string, is func(o *order.Order) boo
 		}
 		slots = append(slots, s)
 	}
-	for _, s := range t.g.changedOrders {
-		slots = append(slots, s)
-	}
-	for _, o := range t.orders {
-		slots = append(slots, o.slot)
-	}
+	slots = append(slots, t.g.changedOrders...)
 	var all []*order.Order
-	for i, s := range slots {
-		o := t.order(s)
-		if s.key.shop == t.shop && o != nil && is(o) && !slices.Contains(slots[:i], s) {
+	seen := map[orderKey]bool{}
+	for _, s := range slots {
+		if o := t.order(s); s.key.shop == t.shop && o != nil && is(o) && !seen[s.key] {
+			all = append(all, record.CloneOrder(o))
+		}
+		seen[s.key] = true
+	}
+	for _, k := range t.orders.keys {
+		if o := t.orders.byKey[k]; !seen[k] && is(o) {
 			all = append(all, record.CloneOrder(o))
 		}
 	}
@@ -452,11 +519,14 @@ func (t *transaction) orderList(q query, arg string, is func(o *order.Order) boo
 }
 
 func (t *transaction) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {
+	if p, ok := t.parcels.byKey[keyOf(t.shop, ref)]; ok {
+		return record.CloneParcel(p), nil
+	}
 	s, err := t.parcelSlot(ref)
 	if err != nil {
 		return nil, err
 	}
-	return giveParcel(t.parcel(s))
+	return giveParcel(s.now)
 }
 
 func (t *transaction) LatestParcel(carrier, number string) (*postpurchase.Parcel, error) {
@@ -464,17 +534,17 @@ func (t *transaction) LatestParcel(carrier, number string) (*postpurchase.Parcel
 	if err != nil {
 		return nil, err
 	}
-	s := l.parcel
-	for _, p := range t.parcels {
-		if p.slot.key.numberKey == numberOf(t.shop, carrier, number) && (s == nil || p.slot.key.epoch > s.key.epoch) {
-			s = p.slot
+	var latest *postpurchase.Parcel
+	if s := l.parcel; s != nil {
+		t.saw(&s.stamp)
+		latest = t.parcel(s)
+	}
+	for _, k := range t.parcels.keys {
+		if k.numberKey == numberOf(t.shop, carrier, number) && (latest == nil || k.epoch > latest.Shipment.Ref.Epoch) {
+			latest = t.parcels.byKey[k]
 		}
 	}
-	if s == nil {
-		return nil, notFound("parcel")
-	}
-	t.saw(&s.stamp)
-	return giveParcel(t.parcel(s))
+	return giveParcel(latest)
 }
 
 func (t *transaction) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, error) {
@@ -482,16 +552,15 @@ func (t *transaction) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, er
 	if err != nil {
 		return nil, err
 	}
-	slots := slices.Clip(*o.parcels)
-	for _, p := range t.parcels {
-		if !slices.Contains(slots, p.slot) {
-			slots = append(slots, p.slot)
-		}
-	}
 	var all []*postpurchase.Parcel
-	for _, s := range slots {
+	for _, s := range *o.parcels {
 		t.saw(&s.stamp)
 		if p := t.parcel(s); record.HasOrder(p, orderID) {
+			all = append(all, record.CloneParcel(p))
+		}
+	}
+	for _, k := range t.parcels.keys {
+		if p := t.parcels.byKey[k]; record.HasOrder(p, orderID) && !slices.ContainsFunc(*o.parcels, func(s *parcelSlot) bool { return s.key == k }) {
 			all = append(all, record.CloneParcel(p))
 		}
 	}
@@ -502,17 +571,19 @@ func (t *transaction) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, er
 // parcelList reads a list that a query finds, and what this group has changed besides.
 func (t *transaction) parcelList(slots []*parcelSlot, is func(p *postpurchase.Parcel) bool, less func(a, b *postpurchase.Parcel) int, limit int) []*postpurchase.Parcel {
 	slots = append(slots, t.g.changedParcels...)
-	for _, p := range t.parcels {
-		slots = append(slots, p.slot)
-	}
-	seen := map[*parcelSlot]bool{}
+	seen := map[parcelKey]bool{}
 	var all []*postpurchase.Parcel
 	for _, s := range slots {
-		if p := t.parcel(s); !seen[s] && s.key.shop == t.shop && p != nil && is(p) {
+		if v := t.parcel(s); !seen[s.key] && s.key.shop == t.shop && v != nil && is(v) {
 			t.saw(&s.stamp)
-			all = append(all, p)
+			all = append(all, v)
 		}
-		seen[s] = true
+		seen[s.key] = true
+	}
+	for _, k := range t.parcels.keys {
+		if v := t.parcels.byKey[k]; !seen[k] && is(v) {
+			all = append(all, v)
+		}
 	}
 	if less != nil {
 		slices.SortStableFunc(all, less)
@@ -529,7 +600,7 @@ func more(limit, changed int) int { return max(limit, 0) + changed }
 
 func (t *transaction) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurchase.Parcel, error) {
 	var refs []shipment.Ref
-	if err := t.list(refsByHealth, []any{t.shop, toText(record.Health(h)), more(limit, len(t.g.changedParcels)+len(t.parcels))}, func(rows pgx.Rows) error {
+	if err := t.list(refsByHealth, []any{t.shop, toText(record.Health(h)), more(limit, len(t.g.changedParcels)+len(t.parcels.keys))}, func(rows pgx.Rows) error {
 		var r shipment.Ref
 		err := rows.Scan(&r.Carrier, &r.TrackingNumber, &r.Epoch)
 		r.Carrier, r.TrackingNumber = fromText(r.Carrier), fromText(r.TrackingNumber)
@@ -569,7 +640,7 @@ func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now t
 	g := t.g
 	g.held = max(g.held, rankParcels) // others' rows are left out, and never waited for
 	var slots []*parcelSlot
-	if err := t.list(q, []any{t.shop, toText(carrier), record.Nanos(now), more(limit, len(g.changedParcels)+len(t.parcels))}, func(rows pgx.Rows) error {
+	if err := t.list(q, []any{t.shop, toText(carrier), record.Nanos(now), more(limit, len(g.changedParcels)+len(t.parcels.keys))}, func(rows pgx.Rows) error {
 		s := parcelSlot{key: parcelKey{numberKey: numberKey{shop: t.shop}}}
 		var doc []byte
 		if err := rows.Scan(&s.id, &s.version, &s.key.epoch, &s.latest, &s.key.carrier, &s.key.number, &doc); err != nil {
@@ -591,10 +662,8 @@ func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now t
 }
 
 func (t *transaction) Message(key string) (*postpurchase.Message, error) {
-	for _, m := range t.messages {
-		if m.value.Key == key {
-			return record.CloneMessage(m.value), nil
-		}
+	if m, ok := t.messages.byKey[messageOf(t.shop, key)]; ok {
+		return record.CloneMessage(m), nil
 	}
 	s, err := t.messageSlot(key)
 	if err != nil {
@@ -611,15 +680,14 @@ func (t *transaction) MessagesOfOrder(orderID string) ([]*postpurchase.Message, 
 	if err != nil {
 		return nil, err
 	}
-	slots := slices.Clip(*o.messages)
-	for _, m := range t.messages {
-		if !slices.Contains(slots, m.slot) {
-			slots = append(slots, m.slot)
+	var all []*postpurchase.Message
+	for _, s := range *o.messages {
+		if m := t.message(s); m != nil && m.OrderID == orderID {
+			all = append(all, record.CloneMessage(m))
 		}
 	}
-	var all []*postpurchase.Message
-	for _, s := range slots {
-		if m := t.message(s); m != nil && m.OrderID == orderID {
+	for _, k := range t.messages.keys {
+		if m := t.messages.byKey[k]; m.OrderID == orderID && !slices.ContainsFunc(*o.messages, func(s *messageSlot) bool { return s.key == k }) {
 			all = append(all, record.CloneMessage(m))
 		}
 	}
@@ -629,16 +697,19 @@ func (t *transaction) MessagesOfOrder(orderID string) ([]*postpurchase.Message, 
 // messageList is parcelList for messages.
 func (t *transaction) messageList(slots []*messageSlot, is func(m *postpurchase.Message) bool, less func(a, b *postpurchase.Message) int, limit int) []*postpurchase.Message {
 	slots = append(slots, t.g.changedMessages...)
-	for _, m := range t.messages {
-		slots = append(slots, m.slot)
-	}
-	seen := map[*messageSlot]bool{}
+	seen := map[messageKey]bool{}
 	var all []*postpurchase.Message
 	for _, s := range slots {
-		if m := t.message(s); !seen[s] && s.key.shop == t.shop && m != nil && is(m) {
-			all = append(all, m)
+		if v := t.message(s); !seen[s.key] && s.key.shop == t.shop && v != nil && is(v) {
+			t.saw(&s.stamp)
+			all = append(all, v)
 		}
-		seen[s] = true
+		seen[s.key] = true
+	}
+	for _, k := range t.messages.keys {
+		if v := t.messages.byKey[k]; !seen[k] && is(v) {
+			all = append(all, v)
+		}
 	}
 	if less != nil {
 		slices.SortStableFunc(all, less)
@@ -683,7 +754,7 @@ func (t *transaction) found(keys, orders []string) ([]*messageSlot, error) {
 
 func (t *transaction) MessagesByState(state notify.State, limit int) ([]*postpurchase.Message, error) {
 	var keys, orders []string
-	if err := t.list(keysByState, []any{t.shop, toText(string(state)), more(limit, len(t.g.changedMessages)+len(t.messages))}, func(rows pgx.Rows) error {
+	if err := t.list(keysByState, []any{t.shop, toText(string(state)), more(limit, len(t.g.changedMessages)+len(t.messages.keys))}, func(rows pgx.Rows) error {
 		var key, id string
 		err := rows.Scan(&key, &id)
 		keys, orders = append(keys, fromText(key)), append(orders, fromText(id))
@@ -701,7 +772,7 @@ func (t *transaction) MessagesByState(state notify.State, limit int) ([]*postpur
 func (t *transaction) DueMessages(now time.Time, limit int) ([]*postpurchase.Message, error) {
 	t.g.held = max(t.g.held, rankOrders)
 	var keys, orders []string
-	if err := t.list(claimMessages, []any{t.shop, record.Nanos(now), more(limit, len(t.g.changedMessages)+len(t.messages))}, func(rows pgx.Rows) error {
+	if err := t.list(claimMessages, []any{t.shop, record.Nanos(now), more(limit, len(t.g.changedMessages)+len(t.messages.keys))}, func(rows pgx.Rows) error {
 		var key, id string
 		var row int64
 		err := rows.Scan(&key, &id, &row)
@@ -757,22 +828,24 @@ func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
 }
 
 func (t *transaction) Cursor(name string) (postpurchase.Cursor, error) {
+	if c, ok := t.cursors.byKey[cursorKey{t.shop, toText(name)}]; ok {
+		return *c, nil
+	}
 	s, err := t.cursorSlot(name)
 	if err != nil {
 		return postpurchase.Cursor{}, err
 	}
-	c := t.cursor(s)
-	if c == nil {
+	if s.now == nil {
 		return postpurchase.Cursor{}, notFound("cursor")
 	}
-	return *c, nil
+	return *s.now, nil
 }
 
 func (t *transaction) DueCursors(now time.Time, limit int) ([]postpurchase.Cursor, error) {
 	g := t.g
 	g.held = max(g.held, rankCursors)
 	var slots []*cursorSlot
-	if err := t.list(claimCursors, []any{t.shop, record.Nanos(now), more(limit, len(g.changedCursors)+len(t.cursors))}, func(rows pgx.Rows) error {
+	if err := t.list(claimCursors, []any{t.shop, record.Nanos(now), more(limit, len(g.changedCursors)+len(t.cursors.keys))}, func(rows pgx.Rows) error {
 		s := cursorSlot{key: cursorKey{shop: t.shop}}
 		var doc []byte
 		if err := rows.Scan(&s.id, &s.version, &s.key.name, &doc); err != nil {
@@ -786,13 +859,17 @@ func (t *transaction) DueCursors(now time.Time, limit int) ([]postpurchase.Curso
 		return nil, err
 	}
 	slots = append(slots, g.changedCursors...)
-	for _, c := range t.cursors {
-		slots = append(slots, c.slot)
-	}
+	is := func(c *postpurchase.Cursor) bool { return c != nil && !c.Due.IsZero() && !c.Due.After(now) }
 	var all []postpurchase.Cursor
-	for i, s := range slots {
-		c := t.cursor(s)
-		if s.key.shop == t.shop && c != nil && !c.Due.IsZero() && !c.Due.After(now) && !slices.Contains(slots[:i], s) {
+	seen := map[cursorKey]bool{}
+	for _, s := range slots {
+		if c := t.cursor(s); s.key.shop == t.shop && is(c) && !seen[s.key] {
+			all = append(all, *c)
+		}
+		seen[s.key] = true
+	}
+	for _, k := range t.cursors.keys {
+		if c := t.cursors.byKey[k]; !seen[k] && is(c) {
 			all = append(all, *c)
 		}
 	}
@@ -804,43 +881,44 @@ func (t *transaction) NextDue() (time.Time, error) {
 	g := t.g
 	parcelIDs, messageIDs, cursorIDs := []int64{}, []int64{}, []int64{}
 	var times []time.Time
-	parcels := map[*parcelSlot]bool{}
-	for _, s := range g.changedParcels {
-		parcels[s] = true
-	}
-	for _, p := range t.parcels {
-		parcels[p.slot] = true
-	}
-	for s := range parcels {
-		parcelIDs = append(parcelIDs, s.id)
-		if p := t.parcel(s); s.key.shop == t.shop {
-			times = append(times, p.PollAt, p.CheckAt, p.RenewAt)
+	// What was put and not read yet is read now, so that it can be left out.
+	for !t.resolve() {
+		if err := t.park(); err != nil {
+			return time.Time{}, err
 		}
 	}
-	messages := map[*messageSlot]bool{}
+	for _, s := range g.parcels {
+		if p, mine := t.parcels.byKey[s.key]; mine || s.changed {
+			if parcelIDs = append(parcelIDs, s.id); !mine {
+				p = s.now
+			}
+			if s.key.shop == t.shop {
+				times = append(times, p.PollAt, p.CheckAt, p.RenewAt)
+			}
+		}
+	}
 	for _, s := range g.changedMessages {
-		messages[s] = true
-	}
-	for _, m := range t.messages {
-		messages[m.slot] = true
-	}
-	for s := range messages {
 		messageIDs = append(messageIDs, s.id)
-		if m := t.message(s); s.key.shop == t.shop && m.State == notify.StatePending {
+		if _, mine := t.messages.byKey[s.key]; !mine && s.key.shop == t.shop && s.now.State == notify.StatePending {
+			times = append(times, s.now.SendAt)
+		}
+	}
+	for k, m := range t.messages.byKey {
+		if s := g.messages[k]; s != nil {
+			messageIDs = append(messageIDs, s.id)
+		}
+		if m.State == notify.StatePending {
 			times = append(times, m.SendAt)
 		}
 	}
-	cursors := map[*cursorSlot]bool{}
-	for _, s := range g.changedCursors {
-		cursors[s] = true
-	}
-	for _, c := range t.cursors {
-		cursors[c.slot] = true
-	}
-	for s := range cursors {
-		cursorIDs = append(cursorIDs, s.id)
-		if s.key.shop == t.shop {
-			times = append(times, t.cursor(s).Due)
+	for _, s := range g.cursors {
+		if c, mine := t.cursors.byKey[s.key]; mine || s.changed {
+			if cursorIDs = append(cursorIDs, s.id); !mine {
+				c = s.now
+			}
+			if s.key.shop == t.shop {
+				times = append(times, c.Due)
+			}
 		}
 	}
 	if err := t.list(nextDue, []any{t.shop, parcelIDs, messageIDs, cursorIDs}, func(rows pgx.Rows) error {
@@ -861,84 +939,20 @@ func (t *transaction) NextDue() (time.Time, error) {
 }
 
 func (t *transaction) PutOrder(o *order.Order) error {
-	c := record.CloneOrder(o)
-	s, err := t.orderSlot(o.ID)
-	if err != nil {
-		return err
-	}
-	for i := range t.orders {
-		if t.orders[i].slot == s {
-			t.orders[i].value = c
-			return nil
-		}
-	}
-	t.orders = append(t.orders, putOrder{s, c})
+	t.orders.put(orderOf(t.shop, o.ID), record.CloneOrder(o))
 	return nil
 }
 
 func (t *transaction) PutParcel(p *postpurchase.Parcel) error {
-	c := record.CloneParcel(p)
-	s, err := t.parcelSlot(c.Shipment.Ref)
-	if err != nil {
-		return err
-	}
-	if s.now == nil { // a new one may be the latest
-		if _, err := t.latestSlot(c.Shipment.Ref.Carrier, c.Shipment.Ref.TrackingNumber); err != nil {
-			return err
-		}
-	}
-	for _, id := range ordersOf(s.now, c) {
-		if record.HasOrder(s.now, id) == record.HasOrder(c, id) {
-			continue
-		}
-		if _, err := t.orderSlot(id); err != nil {
-			return err
-		}
-	}
-	for i := range t.parcels {
-		if t.parcels[i].slot == s {
-			t.parcels[i].value = c
-			return nil
-		}
-	}
-	t.parcels = append(t.parcels, putParcel{s, c})
+	t.parcels.put(keyOf(t.shop, p.Shipment.Ref), record.CloneParcel(p))
 	return nil
 }
 
 func (t *transaction) PutMessage(m *postpurchase.Message) error {
-	c := record.CloneMessage(m)
-	owner, err := t.orderWithMessages(c.OrderID)
-	if err != nil {
-		return err
-	}
-	k := messageOf(t.shop, c.Key)
-	s := t.g.messages[k]
-	if s == nil && t.g.resolve[k] {
-		if s, err = t.messageSlot(c.Key); err != nil {
-			return err
-		}
-		if s != nil && s.owner != nil { // it is to leave an order whose messages are read
-			if _, err := t.orderWithMessages(fromText(s.owner.key.id)); err != nil {
-				return err
-			}
-		}
-	}
-	if s == nil {
-		s = &messageSlot{key: k}
-		t.g.messages[k] = s
-	}
-	t.saw(&s.stamp)
-	for i := range t.messages {
-		if t.messages[i].slot == s {
-			t.messages[i].value, t.messages[i].owner = c, owner
-			return nil
-		}
-	}
-	t.messages = append(t.messages, putMessage{s, owner, c})
+	t.messages.put(messageOf(t.shop, m.Key), record.CloneMessage(m))
 	return nil
 }
 
-// PutInbox implements [postpurchase.Tx].
 func (t *transaction) PutInbox(i postpurchase.InboxItem) error {
 	i.Body = slices.Clone(i.Body)
 	t.inbox = append(t.inbox, i)
@@ -946,17 +960,7 @@ func (t *transaction) PutInbox(i postpurchase.InboxItem) error {
 }
 
 func (t *transaction) PutCursor(c postpurchase.Cursor) error {
-	s, err := t.cursorSlot(c.Name)
-	if err != nil {
-		return err
-	}
-	for i := range t.cursors {
-		if t.cursors[i].slot == s {
-			t.cursors[i].value = &c
-			return nil
-		}
-	}
-	t.cursors = append(t.cursors, putCursor{s, &c})
+	t.cursors.put(cursorKey{t.shop, toText(c.Name)}, &c)
 	return nil
 }
 
