@@ -29,9 +29,9 @@ func (s *Service) ingest(ctx context.Context, carrier string, updates []carriers
 	for i := range updates {
 		stamp(&updates[i], now)
 	}
-	rouse, met := false, tally{}
+	var met tally
 	err := s.update(ctx, func(tx Tx) error {
-		rouse, met = false, tally{}
+		met = tally{}
 		for i := range updates {
 			p, err := s.whose(tx, carrier, &updates[i])
 			if errors.Is(err, ErrNotFound) {
@@ -56,7 +56,7 @@ func (s *Service) ingest(ctx context.Context, carrier string, updates []carriers
 			if err := tx.PutParcel(p); err != nil {
 				return err
 			}
-			rouse = true
+			met.moved = true
 		}
 		return nil
 	})
@@ -64,7 +64,7 @@ func (s *Service) ingest(ctx context.Context, carrier string, updates []carriers
 		return err
 	}
 	s.tell(ctx, carrier, &met)
-	if rouse {
+	if met.moved {
 		s.rouse()
 	}
 	return nil

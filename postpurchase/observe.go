@@ -105,6 +105,7 @@ type tally struct {
 	strangers, events, changes, unmapped int
 
 	alarms []raised
+	moved  bool // a timer may be due earlier
 }
 
 type raised struct {
