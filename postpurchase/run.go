@@ -73,7 +73,7 @@ const idle = 30 * time.Second
 func (s *Service) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	if err := s.start(ctx); err != nil {
+	if err := s.start(ctx, true); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
@@ -106,8 +106,9 @@ func (s *Service) Run(ctx context.Context) error {
 	return <-worked
 }
 
-// start sets the timers that do not belong to a parcel.
-func (s *Service) start(ctx context.Context) error {
+// start sets the timers that do not belong to a parcel: those that were never set, and
+// after a program was away all of them, so that it looks at once.
+func (s *Service) start(ctx context.Context, away bool) error {
 	var names []string
 	if s.cfg.Shop != nil && s.cfg.ShopEvery > 0 {
 		names = append(names, cursorOrders)
@@ -124,7 +125,10 @@ func (s *Service) start(ctx context.Context) error {
 			if err != nil && !errors.Is(err, ErrNotFound) {
 				return err
 			}
-			c.Name, c.Due = name, s.now() // a program that was away looks at once
+			if !away && !c.Due.IsZero() {
+				continue
+			}
+			c.Name, c.Due = name, s.now()
 			if err := tx.PutCursor(c); err != nil {
 				return err
 			}
@@ -146,6 +150,14 @@ func (s *Service) sweep(ctx context.Context) (did int, next time.Time, err error
 func (s *Service) sweepAll(ctx context.Context) (did int, next time.Time, err error) {
 	for {
 		now := s.now()
+		// Most wakes are for news that sets no timer before now: one read finds that out.
+		if err := s.view(ctx, func(r Reader) (err error) { next, err = r.NextDue(); return err }); err != nil {
+			return did, next, err
+		}
+		s.pulse.swept.Store(now.UnixNano())
+		if next.IsZero() || next.After(now) {
+			return did, next, nil
+		}
 		var free time.Time
 		var n [5]int
 		var errs [5]error
@@ -157,19 +169,21 @@ func (s *Service) sweepAll(ctx context.Context) (did int, next time.Time, err er
 		if err := errors.Join(errs[:]...); err != nil {
 			return did, next, err
 		}
-		s.pulse.swept.Store(now.UnixNano())
-		if sum := n[0] + n[1] + n[2] + n[3] + n[4]; sum > 0 {
-			did += sum
+		sum := n[0] + n[1] + n[2] + n[3] + n[4]
+		if did += sum; sum > 0 {
 			continue
 		}
-		err = s.view(ctx, func(r Reader) (err error) { next, err = r.NextDue(); return err })
-		// What is due already and was not claimed waits for a carrier's budget.
-		if err == nil && !free.IsZero() && (next.IsZero() || next.Before(free)) && !next.After(now) {
+		// What is due and was not claimed waits for a carrier's budget, and hides what is
+		// due after it.
+		if next = now.Add(blocked); !free.IsZero() && free.Before(next) {
 			next = free
 		}
-		return did, next, err
+		return did, next, nil
 	}
 }
+
+// blocked is how long to wait at the most while a carrier has no budget.
+const blocked = 5 * time.Second
 
 // Settle does everything that is due by the clock now, and all that follows from it,
 // and returns when nothing is left. It is for tests, which move the clock and settle,
@@ -180,7 +194,7 @@ func (s *Service) Settle(ctx context.Context) error {
 	if !ok {
 		return errors.New("postpurchase: this backend can only work all the time: use Run")
 	}
-	if err := s.start(ctx); err != nil {
+	if err := s.start(ctx, false); err != nil {
 		return err
 	}
 	for {
