@@ -317,32 +317,31 @@ func TestBacklog(t *testing.T) {
 	want("of a backend that cannot tell", postpurchase.Backlog{Jobs: -1})
 }
 
-// gate is a backend whose transactions can be held up, and that can be out of order.
-type gate struct {
+// ailing is a backend that can be out of reach, or take no more.
+type ailing struct {
 	postpurchase.Backend
-	closed atomic.Pointer[chan struct{}]
-	broken atomic.Bool
+	full, gone atomic.Bool
 }
 
 var errBroken = errors.New("no connection")
 
-func (g *gate) Update(ctx context.Context, shop string, fn func(tx postpurchase.Tx) error) error {
-	if c := g.closed.Load(); c != nil {
-		<-*c
+func (a *ailing) Update(ctx context.Context, shop string, fn func(tx postpurchase.Tx) error) error {
+	if a.full.Load() {
+		return errors.New("no room")
 	}
-	return g.Backend.Update(ctx, shop, fn)
+	return a.Backend.Update(ctx, shop, fn)
 }
 
-func (g *gate) View(ctx context.Context, shop string, fn func(r postpurchase.Reader) error) error {
-	if g.broken.Load() {
+func (a *ailing) View(ctx context.Context, shop string, fn func(r postpurchase.Reader) error) error {
+	if a.gone.Load() {
 		return errBroken
 	}
-	return g.Backend.View(ctx, shop, fn)
+	return a.Backend.View(ctx, shop, fn)
 }
 
 func TestReady(t *testing.T) {
-	g := &gate{Backend: postpurchase.NewMemory()}
-	w := newShop(t, func(c *postpurchase.Config) { c.Backend = g })
+	b := &ailing{Backend: postpurchase.NewMemory()}
+	w := newShop(t, func(c *postpurchase.Config) { c.Backend = b })
 	want := func(when, why string) {
 		t.Helper()
 		err := w.svc.Ready(t.Context())
@@ -354,30 +353,34 @@ func TestReady(t *testing.T) {
 		}
 	}
 	want("before Run", "Run is not running")
+	w.place("1") // the confirmation is to be sent after ten minutes or a little more
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
-	run := func() { go func() { ran <- w.svc.Run(ctx) }() }
-	run()
-	w.clock.BlockUntil(1) // it has looked at the timers and waits
+	go func() { ran <- w.svc.Run(ctx) }()
+	w.clock.BlockUntil(1) // Run has looked at the timers and waits
 	want("while Run waits", "")
+	pass := func(d time.Duration) {
+		for range d / (30 * time.Second) {
+			w.clock.Advance(30 * time.Second)
+			w.clock.BlockUntil(1)
+		}
+	}
+	pass(9 * time.Minute)
+	want("after some minutes", "")
 
-	g.broken.Store(true)
+	b.gone.Store(true)
 	want("without a backend", "the backend does not answer")
 	if err := w.svc.Ready(t.Context()); !errors.Is(err, errBroken) {
 		t.Errorf("the cause is not told: %v", err)
 	}
-	g.broken.Store(false)
+	b.gone.Store(false)
 
-	opened := make(chan struct{})
-	g.closed.Store(&opened)
-	w.clock.Advance(30 * time.Second) // Run looks at the timers, and gets stuck
-	want("stuck for a moment", "")
-	w.clock.Advance(2 * time.Minute)
-	want("stuck", "could not look at the timers for 2m30s")
-	g.closed.Store(nil)
-	close(opened)
-	w.clock.BlockUntil(1)
-	want("after it came loose", "")
+	b.full.Store(true) // reads go well, and what is due cannot be made into jobs
+	pass(10 * time.Minute)
+	want("when nothing can be kept", "could not look at the timers for")
+	b.full.Store(false)
+	pass(30 * time.Second)
+	want("when there is room again", "")
 
 	cancel()
 	if err := <-ran; err != nil {

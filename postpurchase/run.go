@@ -154,8 +154,8 @@ func (s *Service) sweepAll(ctx context.Context) (did int, next time.Time, err er
 		if err := s.view(ctx, func(r Reader) (err error) { next, err = r.NextDue(); return err }); err != nil {
 			return did, next, err
 		}
-		s.pulse.swept.Store(now.UnixNano())
 		if next.IsZero() || next.After(now) {
+			s.pulse.swept.Store(now.UnixNano())
 			return did, next, nil
 		}
 		var free time.Time
@@ -169,6 +169,7 @@ func (s *Service) sweepAll(ctx context.Context) (did int, next time.Time, err er
 		if err := errors.Join(errs[:]...); err != nil {
 			return did, next, err
 		}
+		s.pulse.swept.Store(now.UnixNano())
 		sum := n[0] + n[1] + n[2] + n[3] + n[4]
 		if did += sum; sum > 0 {
 			continue
