@@ -15,6 +15,7 @@
 //	POST /webhooks/carrier/{code}   pushes of a carrier
 //	POST /webhooks/shop             pushes of the shop
 //	GET  /healthz                   204 while the process is alive
+//	GET  /readyz                    204 while the service does its work, else 503; the reason is for the log only
 //
 // # The tracking page
 //

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -57,6 +58,12 @@ type Options struct {
 	// and the connection.
 	ClientIP func(*http.Request) netip.Addr
 
+	// Ready says what /readyz answers: an error means that nothing is to be sent here. It
+	// is called at most once a second. Defaults to [postpurchase.Service.Ready], which is
+	// right where Run runs in the same process; one that leaves Run to others sets one
+	// that only asks for the Backlog.
+	Ready func(ctx context.Context) error
+
 	// Limits are how often strangers may look for an order.
 	Limits Limits
 
@@ -78,6 +85,7 @@ type Handler struct {
 	style  template.CSS
 	policy string // the Content-Security-Policy
 	limit  *lookupLimit
+	ready  *readiness
 	mux    *http.ServeMux
 }
 
@@ -118,7 +126,13 @@ func New(svc *postpurchase.Service, opt Options) (*Handler, error) {
 		trusted := append([]netip.Prefix(nil), opt.TrustedProxies...)
 		opt.ClientIP = func(r *http.Request) netip.Addr { return clientIP(r, trusted) }
 	}
-	h := &Handler{svc: svc, opt: opt, log: opt.Logger, limit: newLookupLimit(opt.Limits, opt.Clock.Now), mux: http.NewServeMux()}
+	if opt.Ready == nil {
+		opt.Ready = svc.Ready
+	}
+	h := &Handler{
+		svc: svc, opt: opt, log: opt.Logger, limit: newLookupLimit(opt.Limits, opt.Clock.Now),
+		ready: &readiness{check: opt.Ready, log: opt.Logger, now: opt.Clock.Now}, mux: http.NewServeMux(),
+	}
 
 	locales := opt.Locales
 	if len(locales) == 0 {
@@ -171,6 +185,7 @@ func New(svc *postpurchase.Service, opt Options) (*Handler, error) {
 	h.mux.HandleFunc("/webhooks/carrier/{code}", h.carrierWebhook)
 	h.mux.HandleFunc("/webhooks/shop", h.shopWebhook)
 	h.mux.HandleFunc("/healthz", h.only(http.MethodGet, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }))
+	h.mux.HandleFunc("/readyz", h.only(http.MethodGet, h.ready.serve))
 	h.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { h.noPage(w, r, http.StatusNotFound) })
 	return h, nil
 }
