@@ -22,6 +22,8 @@
 // [github.com/doorstep-go/doorstep/postpurchase] follows orders and parcels, raises
 // alarms and sends messages, over a backend: memory, or one file with
 // [github.com/doorstep-go/doorstep/postpurchase/sqlite].
+// [github.com/doorstep-go/doorstep/postpurchase/telemetry] tells OpenTelemetry what it
+// does.
 //
 // # The storefront
 //

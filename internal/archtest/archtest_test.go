@@ -39,6 +39,7 @@ var allowed = map[string][]string{
 	"/postpurchase/backendtest": {"/postpurchase", "github.com/google/go-cmp/..."},
 	"/postpurchase/sqlite":      {"/postpurchase", "github.com/riverqueue/...", "github.com/tidwall/...", "modernc.org/...", "github.com/dustin/...", "github.com/google/uuid", "github.com/mattn/...", "github.com/ncruces/...", "github.com/remyoudompheng/...", "golang.org/x/...", "go.uber.org/..."},
 	"/postpurchase/postgres":    {"/postpurchase", "github.com/riverqueue/...", "github.com/tidwall/...", "github.com/jackc/...", "github.com/google/uuid", "golang.org/x/...", "go.uber.org/..."},
+	"/postpurchase/telemetry":   {"/postpurchase", "go.opentelemetry.io/...", "github.com/go-logr/...", "github.com/cespare/..."},
 	"/postpurchase/web":         {"/postpurchase", "golang.org/x/time/..."},
 
 	"/postpurchase/shop/shoptest":                    {"/postpurchase/shop", "github.com/google/go-cmp/...", "github.com/standard-webhooks/..."},
