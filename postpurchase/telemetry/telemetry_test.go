@@ -106,7 +106,7 @@ func (l *lab) metrics() map[string]float64 {
 func encode(kvs []attribute.KeyValue) string {
 	var words []string
 	for _, kv := range kvs {
-		words = append(words, strings.TrimPrefix(string(kv.Key), "doorstep.")+"="+kv.Value.Emit())
+		words = append(words, strings.TrimPrefix(string(kv.Key), "doorstep.")+"="+kv.Value.String())
 	}
 	slices.Sort(words)
 	return strings.Join(words, ",")
