@@ -32,6 +32,9 @@ var (
 // explain says what an error of the database means, where we know. What the database
 // says of rows can hold values; it is left out of the text and found by errors.As.
 func explain(err error) error {
+	if errors.Is(err, ErrUncertain) || errors.Is(err, ErrUnavailable) {
+		return err
+	}
 	var e *pgconn.PgError
 	if !errors.As(err, &e) {
 		if unavailable(err) {
@@ -91,7 +94,7 @@ func again(err error) bool {
 	if errors.As(err, &e) && (e.Code == "40001" || e.Code == "40P01" || e.Code == "55P03") {
 		return true
 	}
-	return unavailable(err) && !errors.Is(err, context.Canceled)
+	return (unavailable(err) || errors.Is(err, ErrUnavailable)) && !errors.Is(err, context.Canceled)
 }
 
 func notFound(what string) error {

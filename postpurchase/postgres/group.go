@@ -167,6 +167,13 @@ func (b *Backend) persist(requests []*request) error {
 	}
 }
 
+// begin also keeps the planner from reading whole tables: plans are kept for as long as a
+// connection, and were made when the tables were small. Every statement of a group finds
+// its rows by an index.
+var begin = pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL READ COMMITTED" + byIndex}
+
+const byIndex = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+
 // errMet says that another transaction has what a group wants and must not wait for,
 // or that a row is there that was not. The group begins anew, and locks first what it
 // wants, in order.
@@ -185,7 +192,7 @@ func (b *Backend) transact(requests []*request) error {
 	g := &group{b: b, ctx: ctx}
 	for try := 0; ; try++ {
 		g.reset()
-		if g.tx, err = conn.Begin(ctx); err != nil {
+		if g.tx, err = conn.BeginTx(ctx, begin); err != nil {
 			return err
 		}
 		err := g.attempt(requests)

@@ -20,6 +20,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"regexp"
 	"sync"
 	"time"
 
@@ -38,7 +39,8 @@ type Config struct {
 	// set the pool's DefaultQueryExecMode to what that allows.
 	Pool *pgxpool.Pool
 
-	// Schema is where the tables are. Defaults to "doorstep".
+	// Schema is where the tables are: letters, digits and underscores. Defaults to
+	// "doorstep".
 	Schema string
 
 	// JobSchema is where River's tables are. Set it only to share those that the program
@@ -128,6 +130,9 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	return b, nil
 }
 
+// schemaName is what River allows, and no longer than that its notifications have room.
+var schemaName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,45}$`)
+
 func (c *Config) complete() error {
 	if c.Pool == nil {
 		return errors.New("postgres: Config.Pool is not set")
@@ -143,6 +148,11 @@ func (c *Config) complete() error {
 	}
 	if c.JobSchema == "" {
 		c.JobSchema = c.Schema
+	}
+	for _, name := range []string{c.Schema, c.JobSchema} {
+		if !schemaName.MatchString(name) {
+			return fmt.Errorf("postgres: %q is not the name of a schema: letters, digits and underscores, and at most 46", name)
+		}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -182,7 +192,7 @@ func (b *Backend) View(ctx context.Context, shop string, fn func(r postpurchase.
 		return ErrClosed
 	default:
 	}
-	tx, err := b.config.Pool.BeginTx(ctx, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly})
+	tx, err := b.config.Pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + byIndex})
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

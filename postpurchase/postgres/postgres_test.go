@@ -74,6 +74,13 @@ var crash = &backendtest.Crash{Open: func(folder string) (postpurchase.Backend, 
 }}
 
 func TestMain(m *testing.M) {
+	if dsn := os.Getenv(childOf); dsn != "" {
+		if err := child(dsn); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	code := backendtest.Main(m, crash)
 	pgtest.Stop()
 	os.Exit(code)

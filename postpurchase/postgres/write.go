@@ -45,10 +45,15 @@ func (g *group) flush() error {
 	if err := g.b.insertJobs(g.ctx, g.tx, g.jobs); err != nil {
 		return err
 	}
+	if g.tx.Conn().IsClosed() {
+		return fmt.Errorf("%w: the connection was lost before the commit", ErrUnavailable)
+	}
 	if err := g.tx.Commit(g.ctx); err != nil {
-		// Once COMMIT was sent, only an answer tells. A server that ends may have done it.
+		// Once COMMIT was sent, only an answer tells, and a server that ends may have done it
+		// all the same. (pgconn.SafeToRetry was seen to be wrong here: a connection that was
+		// reset after the COMMIT can be reported as one that was closed before.)
 		var answer *pgconn.PgError
-		if errors.As(err, &answer) && !unavailable(err) || pgconn.SafeToRetry(err) {
+		if errors.As(err, &answer) && !unavailable(err) {
 			return err
 		}
 		return fmt.Errorf("%w: %w", ErrUncertain, err)
