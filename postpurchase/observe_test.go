@@ -11,6 +11,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,9 +20,11 @@ import (
 	"github.com/doorstep-go/doorstep/carriers/fake"
 	"github.com/doorstep-go/doorstep/notify"
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/clock"
 	"github.com/doorstep-go/doorstep/postpurchase/order"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
 	"github.com/doorstep-go/doorstep/postpurchase/shop"
+	"github.com/doorstep-go/doorstep/postpurchase/shop/shoptest"
 )
 
 // witness is an observer that remembers.
@@ -340,53 +343,51 @@ func (a *ailing) View(ctx context.Context, shop string, fn func(r postpurchase.R
 }
 
 func TestReady(t *testing.T) {
-	b := &ailing{Backend: postpurchase.NewMemory()}
-	w := newShop(t, func(c *postpurchase.Config) { c.Backend = b })
-	want := func(when, why string) {
-		t.Helper()
-		err := w.svc.Ready(t.Context())
-		switch {
-		case why == "" && err != nil:
-			t.Errorf("%s: %v", when, err)
-		case why != "" && (!errors.Is(err, postpurchase.ErrNotReady) || !strings.Contains(err.Error(), why)):
-			t.Errorf("%s: %v, want that %s", when, err, why)
+	synctest.Test(t, func(t *testing.T) {
+		b := &ailing{Backend: postpurchase.NewMemory()}
+		w := newShop(t, func(c *postpurchase.Config) {
+			c.Backend, c.Clock = b, clock.System
+			c.Shop, c.ShopEvery = shoptest.NewMemory(), time.Minute // something is due every minute
+		})
+		want := func(when, why string) {
+			t.Helper()
+			synctest.Wait()
+			err := w.svc.Ready(t.Context())
+			switch {
+			case why == "" && err != nil:
+				t.Errorf("%s: %v", when, err)
+			case why != "" && (!errors.Is(err, postpurchase.ErrNotReady) || !strings.Contains(err.Error(), why)):
+				t.Errorf("%s: %v, want that %s", when, err, why)
+			}
 		}
-	}
-	want("before Run", "Run is not running")
-	w.place("1") // the confirmation is to be sent after ten minutes or a little more
-	ctx, cancel := context.WithCancel(t.Context())
-	ran := make(chan error, 1)
-	go func() { ran <- w.svc.Run(ctx) }()
-	w.clock.BlockUntil(1) // Run has looked at the timers and waits
-	want("while Run waits", "")
-	pass := func(d time.Duration) {
-		for range d / (30 * time.Second) {
-			w.clock.Advance(30 * time.Second)
-			w.clock.BlockUntil(1)
+		want("before Run", "Run is not running")
+		ctx, cancel := context.WithCancel(t.Context())
+		ran := make(chan error, 1)
+		go func() { ran <- w.svc.Run(ctx) }()
+		want("while Run waits", "")
+		time.Sleep(9 * time.Minute)
+		want("after some minutes", "")
+
+		b.gone.Store(true)
+		want("without a backend", "the backend does not answer")
+		if err := w.svc.Ready(t.Context()); !errors.Is(err, errBroken) {
+			t.Errorf("the cause is not told: %v", err)
 		}
-	}
-	pass(9 * time.Minute)
-	want("after some minutes", "")
+		b.gone.Store(false)
 
-	b.gone.Store(true)
-	want("without a backend", "the backend does not answer")
-	if err := w.svc.Ready(t.Context()); !errors.Is(err, errBroken) {
-		t.Errorf("the cause is not told: %v", err)
-	}
-	b.gone.Store(false)
+		b.full.Store(true) // reads go well, and what is due cannot be made into jobs
+		time.Sleep(10 * time.Minute)
+		want("when nothing can be kept", "could not look at the timers for")
+		b.full.Store(false)
+		time.Sleep(30 * time.Second)
+		want("when there is room again", "")
 
-	b.full.Store(true) // reads go well, and what is due cannot be made into jobs
-	pass(10 * time.Minute)
-	want("when nothing can be kept", "could not look at the timers for")
-	b.full.Store(false)
-	pass(30 * time.Second)
-	want("when there is room again", "")
-
-	cancel()
-	if err := <-ran; err != nil {
-		t.Errorf("Run = %v", err)
-	}
-	want("after Run", "Run is not running")
+		cancel()
+		if err := <-ran; err != nil {
+			t.Errorf("Run = %v", err)
+		}
+		want("after Run", "Run is not running")
+	})
 }
 
 // BenchmarkIngest shows what an observer costs where news comes in, and that none costs
