@@ -113,3 +113,21 @@ func TestBackend(t *testing.T) {
 		Crash:  crash,
 	})
 }
+
+// TestStatements asks PostgreSQL to plan every statement, so that none is missing.
+func TestStatements(t *testing.T) {
+	p := pool(t, pgtest.Database(t))
+	b, err := postgres.Open(t.Context(), quick(p))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	for i, sql := range postgres.Statements(b) {
+		if sql == "" {
+			t.Errorf("statement %d is missing", i)
+		}
+		if _, err := p.Exec(t.Context(), fmt.Sprintf("PREPARE s%d AS %s", i, sql)); err != nil {
+			t.Errorf("%v\n%s", err, sql)
+		}
+	}
+}

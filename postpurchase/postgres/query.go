@@ -18,6 +18,7 @@ const (
 	latestParcel
 	parcelsOfOrder
 	parcelsByHealth
+	parcelsByTrouble
 	getMessage
 	messagesOfOrder
 	messagesByState
@@ -39,6 +40,7 @@ const (
 	messagesOfOrders
 	ordersOfMessages
 	refsByHealth
+	refsByTrouble
 	keysByState
 	idsByNumber
 	idsByEmail
@@ -94,7 +96,10 @@ const (
 	// The sort is by what never changes: whoever locks several rows of a table does it in
 	// this order.
 	inOrderP, inOrderO, inOrderC = ` ORDER BY p.id FOR UPDATE OF p`, ` ORDER BY o.id FOR UPDATE OF o`, ` ORDER BY c.id FOR UPDATE OF c`
-	claimParcel                  = `SELECT id, version, epoch, latest, carrier, number, doc FROM {doorstep}.parcel
+	// What the index of parcels that are not well holds.
+	trouble = ` AND health NOT IN ('unknown', 'on_time')`
+
+	claimParcel = `SELECT id, version, epoch, latest, carrier, number, doc FROM {doorstep}.parcel
 		WHERE shop = $1 AND (carrier = $2 OR $2 = '') AND {timer} <= $3 ORDER BY {timer}, id LIMIT $4 FOR UPDATE SKIP LOCKED`
 )
 
@@ -106,6 +111,7 @@ var statements = [queryCount]string{
 	latestParcel:     `SELECT doc FROM {doorstep}.parcel WHERE shop = $1 AND carrier = $2 AND number = $3 ORDER BY epoch DESC LIMIT 1`,
 	parcelsOfOrder:   `SELECT p.doc FROM {doorstep}.shop_order o JOIN {doorstep}.parcel_order l ON l.owner = o.id JOIN {doorstep}.parcel p ON p.id = l.parcel_id WHERE o.shop = $1 AND o.order_id = $2 ORDER BY p.followed NULLS FIRST, p.id`,
 	parcelsByHealth:  `SELECT doc FROM {doorstep}.parcel WHERE shop = $1 AND health = $2 LIMIT $3`,
+	parcelsByTrouble: `SELECT doc FROM {doorstep}.parcel WHERE shop = $1 AND health = $2` + trouble + ` LIMIT $3`,
 	getMessage:       `SELECT doc FROM {doorstep}.message WHERE shop = $1 AND key = $2`,
 	messagesOfOrder:  `SELECT m.doc FROM {doorstep}.shop_order o JOIN {doorstep}.message m ON m.owner = o.id WHERE o.shop = $1 AND o.order_id = $2 ORDER BY m.id`,
 	messagesByState:  `SELECT doc FROM {doorstep}.message WHERE shop = $1 AND state = $2 LIMIT $3`,
@@ -134,7 +140,8 @@ var statements = [queryCount]string{
 	ordersOfMessages: `SELECT k.n, o.order_id
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (shop, key, n)
 		JOIN {doorstep}.message m ON m.shop = k.shop AND m.key = k.key JOIN {doorstep}.shop_order o ON o.id = m.owner`,
-	refsByHealth: `SELECT carrier, number, epoch FROM {doorstep}.parcel WHERE shop = $1 AND health = $2 LIMIT $3`,
+	refsByHealth:  `SELECT carrier, number, epoch FROM {doorstep}.parcel WHERE shop = $1 AND health = $2 LIMIT $3`,
+	refsByTrouble: `SELECT carrier, number, epoch FROM {doorstep}.parcel WHERE shop = $1 AND health = $2` + trouble + ` LIMIT $3`,
 	keysByState: `SELECT m.key, o.order_id FROM {doorstep}.message m JOIN {doorstep}.shop_order o ON o.id = m.owner
 		WHERE m.shop = $1 AND m.state = $2 LIMIT $3`,
 	idsByNumber: `SELECT order_id FROM {doorstep}.shop_order WHERE shop = $1 AND number = $2 AND doc IS NOT NULL ORDER BY id`,
@@ -167,7 +174,8 @@ var statements = [queryCount]string{
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[]) WITH ORDINALITY AS k (shop, key, owner, state, send_at, doc, n)
 		ORDER BY n ON CONFLICT DO NOTHING RETURNING shop, key, id`,
 	setMessages: `UPDATE {doorstep}.message m SET owner = k.owner, state = k.state, send_at = k.send_at, doc = k.doc
-		FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::bytea[]) AS k (id, owner, state, send_at, doc) WHERE m.id = k.id`,
+		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[]) AS k (shop, key, owner, state, send_at, doc)
+		WHERE m.shop = k.shop AND m.key = k.key`,
 	addCursors: `INSERT INTO {doorstep}.cursor (shop, name, version, due, doc)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::bytea[]) ON CONFLICT DO NOTHING RETURNING shop, name, id`,
 	setCursors: `UPDATE {doorstep}.cursor c SET version = k.version, due = k.due, doc = k.doc

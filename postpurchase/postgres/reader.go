@@ -107,7 +107,16 @@ func (r *reader) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, error) 
 }
 
 func (r *reader) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurchase.Parcel, error) {
-	return list[postpurchase.Parcel](r, parcelsByHealth, r.shop, record.Health(h), max(limit, 0))
+	return list[postpurchase.Parcel](r, byHealth(h, parcelsByHealth, parcelsByTrouble), r.shop, record.Health(h), max(limit, 0))
+}
+
+// byHealth chooses the query that finds parcels of a health by an index, if there is one.
+func byHealth(h shipment.Health, any, trouble query) query {
+	switch record.Health(h) {
+	case string(shipment.HealthUnknown), string(shipment.HealthOnTime):
+		return any
+	}
+	return trouble
 }
 
 func (r *reader) Message(key string) (*postpurchase.Message, error) {

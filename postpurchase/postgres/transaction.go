@@ -600,7 +600,7 @@ func more(limit, changed int) int { return max(limit, 0) + changed }
 
 func (t *transaction) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurchase.Parcel, error) {
 	var refs []shipment.Ref
-	if err := t.list(refsByHealth, []any{t.shop, toText(record.Health(h)), more(limit, len(t.g.changedParcels)+len(t.parcels.keys))}, func(rows pgx.Rows) error {
+	if err := t.list(byHealth(h, refsByHealth, refsByTrouble), []any{t.shop, toText(record.Health(h)), more(limit, len(t.g.changedParcels)+len(t.parcels.keys))}, func(rows pgx.Rows) error {
 		var r shipment.Ref
 		err := rows.Scan(&r.Carrier, &r.TrackingNumber, &r.Epoch)
 		r.Carrier, r.TrackingNumber = fromText(r.Carrier), fromText(r.TrackingNumber)

@@ -204,16 +204,21 @@ func (w *writer) parcelsOut(batch *pgx.Batch) (added int, _ error) {
 		return cmp.Or(cmp.Compare(a.key.shop, b.key.shop), cmp.Compare(a.key.carrier, b.key.carrier),
 			cmp.Compare(a.key.number, b.key.number), cmp.Compare(a.key.epoch, b.key.epoch))
 	})
+	was := map[numberKey]*parcelSlot{}
+	if len(fresh) > 0 {
+		for k, s := range w.parcels {
+			if s.latest {
+				was[k.numberKey] = s
+			}
+		}
+	}
 	for _, s := range fresh {
 		s.version = newVersion()
 		if s.latest = w.latest[s.key.numberKey].parcel == s; s.latest {
-			for _, old := range w.parcels {
-				if old.key.numberKey == s.key.numberKey && old != s && old.latest {
-					if old.latest = false; old.id != 0 {
-						old.version++
-						outdated = append(outdated, old.id)
-					}
-				}
+			if old := was[s.key.numberKey]; old != nil {
+				old.latest = false
+				old.version++
+				outdated = append(outdated, old.id)
 			}
 		}
 		text, err := doc(w, s, s.now)
@@ -289,7 +294,7 @@ func (w *writer) messagesOut(batch *pgx.Batch) error {
 		to.id, to.owner, to.send = append(to.id, s.id), append(to.owner, s.owner.id), append(to.send, record.Stamp(s.now.SendAt))
 	}
 	if len(set.id) > 0 {
-		batch.Queue(w.b.sql[setMessages], set.id, set.owner, set.state, set.send, set.doc)
+		batch.Queue(w.b.sql[setMessages], set.shop, set.key, set.owner, set.state, set.send, set.doc)
 	}
 	if len(add.id) == 0 {
 		return nil

@@ -39,7 +39,8 @@ CREATE TABLE {doorstep}.parcel (
   doc      bytea NOT NULL
 ) WITH (fillfactor = 80);
 CREATE UNIQUE INDEX parcel_key ON {doorstep}.parcel (shop, carrier, number, epoch);
-CREATE INDEX parcel_health ON {doorstep}.parcel (shop, health);
+-- Most parcels are well, nobody lists those often, and every index costs at each event.
+CREATE INDEX parcel_health ON {doorstep}.parcel (shop, health) WHERE health NOT IN ('unknown', 'on_time');
 CREATE INDEX parcel_poll  ON {doorstep}.parcel (shop, poll_at, carrier)  WHERE poll_at IS NOT NULL;
 CREATE INDEX parcel_check ON {doorstep}.parcel (shop, check_at, carrier) WHERE check_at IS NOT NULL;
 CREATE INDEX parcel_renew ON {doorstep}.parcel (shop, renew_at, carrier) WHERE renew_at IS NOT NULL;
@@ -52,7 +53,7 @@ CREATE TABLE {doorstep}.parcel_order (
 );
 
 CREATE TABLE {doorstep}.message (
-  id      bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id      bigint GENERATED ALWAYS AS IDENTITY, -- their order; they are found by their keys
   owner   bigint NOT NULL, -- the head of its order
   send_at bigint,
   shop    text COLLATE "C" NOT NULL,

@@ -1,0 +1,4 @@
+package postgres
+
+// Statements returns the SQL of a Backend.
+func Statements(b *Backend) []string { return b.sql[:] }
