@@ -109,94 +109,112 @@ type grower struct {
 	profile string
 }
 
+// grown is a database of one size and what was measured of it.
 type grown struct {
-	load               float64 // of the machine, before
-	fill, ingest, bulk float64 // events/s
-	bytes, orders      int64   // per parcel: of the parcel and its messages, and of its order
+	size    int
+	store   store
+	backend postpurchase.Backend
+
+	loads         []float64    // of the machine, before each rate
+	fills         []float64    // events/s
+	rates         [2][]float64 // events/s, one by one and in bulk
+	bytes, orders int64        // per parcel: of the parcel and its messages, and of its order
 
 	duePoll, duePolls, dueChecks, next, p50, p99 time.Duration
 }
 
-// table measures every size and says how far the last is from the first.
-func (g *grower) table(name string, make func() (store, error)) error {
+// table measures every size and says how far the last is from the first. The runs of
+// the sizes take turns, so that all meet the same weather.
+func (g *grower) table(name string, make func() (store, error)) (err error) {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(w, "%s\tparcels\tload before\tfill events/s\tbytes/parcel\tof its order\tingest/s, %d callers\tbulk/s, %d a tx\t1 due poll\t100\t100 due checks\tNextDue\ttracking page p50\tp99\t\n", name, manyCallers, bulkEvents)
-	var rows []grown
-	for i, size := range g.sizes {
-		r, err := g.measure(size, i == len(g.sizes)-1, make)
-		if err != nil {
-			return fmt.Errorf("%s with %d parcels: %w", name, size, err)
+	fmt.Fprintf(w, "%s\tparcels\tload\tfill events/s\tbytes/parcel\tof its order\tingest/s, %d callers\tbulk/s, %d a tx\t1 due poll\t100\t100 due checks\tNextDue\ttracking page p50\tp99\t\n", name, manyCallers, bulkEvents)
+	var rows []*grown
+	defer func() {
+		for _, r := range rows {
+			err = errors.Join(err, r.store.close(), r.store.remove())
+		}
+	}()
+	ctx := context.Background()
+	for _, size := range g.sizes {
+		r := &grown{size: size}
+		if r.store, err = make(); err != nil {
+			return err
+		}
+		if err := r.fill(ctx); err != nil {
+			return errors.Join(fmt.Errorf("%s with %d parcels: %w", name, size, err), r.store.remove())
 		}
 		rows = append(rows, r)
-		fmt.Fprintf(w, "\t%d\t%.1f\t%.0f\t%d\t%d\t%.0f\t%.0f\t%v\t%v\t%v\t%v\t%v\t%v\t\n", size, r.load, r.fill, r.bytes, r.orders, r.ingest, r.bulk, r.duePoll, r.duePolls, r.dueChecks, r.next, r.p50, r.p99)
+		if err := r.measure(ctx); err != nil {
+			return fmt.Errorf("%s with %d parcels: %w", name, size, err)
+		}
+	}
+	for run := range g.runs {
+		for mode := range 2 {
+			for i, r := range rows {
+				if err := g.once(ctx, r, run, mode, i == len(rows)-1, make); err != nil {
+					return fmt.Errorf("%s with %d parcels: %w", name, r.size, err)
+				}
+			}
+		}
+	}
+	for _, r := range rows {
+		fmt.Fprintf(w, "\t%d\t%.1f\t%.0f\t%d\t%d\t%.0f\t%.0f\t%v\t%v\t%v\t%v\t%v\t%v\t\n", r.size, middle(r.loads), middle(r.fills), r.bytes, r.orders,
+			middle(r.rates[0]), middle(r.rates[1]), r.duePoll, r.duePolls, r.dueChecks, r.next, r.p50, r.p99)
 	}
 	first, last := rows[0], rows[len(rows)-1]
 	change := func(a, b float64) string { return fmt.Sprintf("%+.0f %%", 100*(b-a)/a) }
-	fmt.Fprintf(w, "first to last\t\t\t%s\t%s\t\t%s\t%s\t\t\t\t\t\t\t\n", change(first.fill, last.fill),
-		change(float64(first.bytes), float64(last.bytes)), change(first.ingest, last.ingest), change(first.bulk, last.bulk))
+	fmt.Fprintf(w, "first to last\t\t\t%s\t%s\t\t%s\t%s\t\t\t\t\t\t\t\n", change(middle(first.fills), middle(last.fills)),
+		change(float64(first.bytes), float64(last.bytes)), change(middle(first.rates[0]), middle(last.rates[0])), change(middle(first.rates[1]), middle(last.rates[1])))
 	if err := w.Flush(); err != nil {
 		return err
+	}
+	fmt.Println("\nall runs:")
+	for _, r := range rows {
+		fmt.Printf("  %d parcels: ingest %.0f, bulk %.0f, load before each %.1f\n", r.size, r.rates[0], r.rates[1], r.loads)
 	}
 	fmt.Println()
 	return nil
 }
 
-// measure fills a database and measures it. Each rate of a small table has one of its
-// own, so that the parcels of every run have as many events.
-func (g *grower) measure(size int, last bool, make func() (store, error)) (r grown, err error) {
-	ctx := context.Background()
-	r.load = machineLoad()
-	s, err := make()
+// measure is what a size is measured for once, before anything is ingested.
+func (r *grown) measure(ctx context.Context) error {
+	all, orders, err := r.store.bytes(ctx)
 	if err != nil {
-		return r, err
+		return err
 	}
-	defer func() { err = errors.Join(err, s.remove()) }()
-	b, fill, err := g.filled(ctx, s, size)
-	if err != nil {
-		return r, err
-	}
-	fills := []float64{fill}
-	all, orders, err := s.bytes(ctx)
-	if err != nil {
-		return r, err
-	}
-	r.bytes, r.orders = (all-orders)/int64(size), orders/int64(size)
-	if err := r.reads(ctx, b, size); err != nil {
-		return r, err
-	}
+	r.bytes, r.orders = (all-orders)/int64(r.size), orders/int64(r.size)
+	return r.reads(ctx)
+}
 
-	var rates [2][]float64
-	for run := range g.runs {
-		for mode, events := range []int{1, bulkEvents} {
-			if size <= smallTable {
-				if err := errors.Join(s.close(), s.remove()); err != nil {
-					return r, err
-				}
-				if s, err = make(); err != nil {
-					return r, err
-				}
-				if b, fill, err = g.filled(ctx, s, size); err != nil {
-					return r, err
-				}
-				fills = append(fills, fill)
-			}
-			stop := func() {}
-			if g.profile != "" && last && mode == 0 && run == g.runs-1 {
-				if stop, err = startProfile(g.profile); err != nil {
-					return r, err
-				}
-			}
-			rate, err := g.rate(ctx, b, size, events, uint64(run*2+mode))
-			stop()
-			if err != nil {
-				return r, err
-			}
-			rates[mode] = append(rates[mode], rate)
+// once is one run of one rate. A small table has a database of its own for each, so that
+// the parcels of every run have as many events.
+func (g *grower) once(ctx context.Context, r *grown, run, mode int, last bool, make func() (store, error)) (err error) {
+	if r.size <= smallTable {
+		fresh := &grown{size: r.size}
+		if fresh.store, err = make(); err != nil {
+			return err
+		}
+		if err := fresh.fill(ctx); err != nil {
+			return errors.Join(err, fresh.store.remove())
+		}
+		old := r.store
+		r.store, r.backend, r.fills = fresh.store, fresh.backend, append(r.fills, fresh.fills...)
+		if err := errors.Join(old.close(), old.remove()); err != nil {
+			return err
 		}
 	}
-	fmt.Fprintf(os.Stderr, "%d parcels: fill %.0f, ingest %.0f, bulk %.0f\n", size, fills, rates[0], rates[1])
-	r.fill, r.ingest, r.bulk = middle(fills), middle(rates[0]), middle(rates[1])
-	return r, s.close()
+	waitForQuiet()
+	r.loads = append(r.loads, machineLoad())
+	if g.profile != "" && last && mode == 0 && run == g.runs-1 {
+		stop, err := startProfile(g.profile)
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	rate, err := g.rate(ctx, r.backend, r.size, []int{1, bulkEvents}[mode], uint64(run*2+mode))
+	r.rates[mode] = append(r.rates[mode], rate)
+	return err
 }
 
 func startProfile(path string) (stop func(), err error) {
@@ -210,22 +228,22 @@ func startProfile(path string) (stop func(), err error) {
 	return func() { pprof.StopCPUProfile(); f.Close() }, nil
 }
 
-// filled fills a store and opens it anew, with empty caches. It returns the rate.
-func (g *grower) filled(ctx context.Context, s store, size int) (postpurchase.Backend, float64, error) {
-	b, err := s.open(ctx)
+// fill fills a store and opens it anew, with empty caches.
+func (r *grown) fill(ctx context.Context) error {
+	b, err := r.store.open(ctx)
 	if err != nil {
-		return nil, 0, err
+		return err
 	}
 	began := time.Now()
-	if err := grow(ctx, b, size); err != nil {
-		return nil, 0, err
+	if err := grow(ctx, b, r.size); err != nil {
+		return errors.Join(err, r.store.close())
 	}
-	rate := float64(size*grownEvents) / time.Since(began).Seconds()
-	if err := s.close(); err != nil {
-		return nil, 0, err
+	r.fills = append(r.fills, float64(r.size*grownEvents)/time.Since(began).Seconds())
+	if err := r.store.close(); err != nil {
+		return err
 	}
-	b, err = s.open(ctx)
-	return b, rate, err
+	r.backend, err = r.store.open(ctx)
+	return err
 }
 
 // grow puts parcels with their orders and messages.
@@ -351,8 +369,9 @@ func words(parcel, number, n int) string {
 }
 
 // reads measures what the database is asked while nobody writes.
-func (r *grown) reads(ctx context.Context, b postpurchase.Backend, size int) error {
+func (r *grown) reads(ctx context.Context) error {
 	waitForQuiet()
+	b, size := r.backend, r.size
 	dice := rand.New(rand.NewPCG(uint64(size), 3))
 	var pages []time.Duration
 	for range min(size/2, 3000) {
@@ -447,7 +466,6 @@ func (g *grower) rate(ctx context.Context, b postpurchase.Backend, size, perUpda
 		callers = 4
 	}
 	runtime.GC()
-	waitForQuiet()
 	var kept, made atomic.Int64
 	var stop atomic.Bool
 	errs := make([]error, callers)
@@ -530,7 +548,7 @@ func machineLoad() float64 {
 // waitForQuiet waits until others use less than a fifth of a core, but not for long:
 // somebody may be working here.
 func waitForQuiet() {
-	for range 20 {
+	for range 8 {
 		before, ok := busy()
 		if !ok {
 			return
