@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,11 +13,7 @@ import (
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
-// foldEmail is an address as it is searched for.
-func foldEmail(email string) string { return strings.ToLower(strings.TrimSpace(email)) }
-
-// DeleteOrder deletes an order, its messages, and the parcels that are in no other
-// order, all or nothing. That there is no such order is no error.
+// DeleteOrder implements [postpurchase.Backend].
 func (b *Backend) DeleteOrder(ctx context.Context, shop, id string) error {
 	select {
 	case <-b.closed:

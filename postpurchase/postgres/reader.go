@@ -91,7 +91,7 @@ func (r *reader) OrdersByNumber(number string) ([]*order.Order, error) {
 }
 
 func (r *reader) OrdersOfCustomer(email string) ([]*order.Order, error) {
-	return list[order.Order](r, ordersOfCustomer, r.shop, foldEmail(email))
+	return list[order.Order](r, ordersOfCustomer, r.shop, postpurchase.FoldEmail(email))
 }
 
 func (r *reader) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {

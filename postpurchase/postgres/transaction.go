@@ -468,10 +468,10 @@ func (t *transaction) OrdersByNumber(number string) ([]*order.Order, error) {
 }
 
 func (t *transaction) OrdersOfCustomer(email string) ([]*order.Order, error) {
-	if email = foldEmail(email); email == "" {
+	if email = postpurchase.FoldEmail(email); email == "" {
 		return nil, nil
 	}
-	return t.orderList(idsByEmail, email, func(o *order.Order) bool { return foldEmail(o.Customer.Email) == email })
+	return t.orderList(idsByEmail, email, func(o *order.Order) bool { return postpurchase.FoldEmail(o.Customer.Email) == email })
 }
 
 // orderList reads the orders that a query finds, and those that this group has changed,

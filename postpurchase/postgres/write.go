@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/doorstep-go/doorstep/postpurchase"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
@@ -130,7 +131,7 @@ func (w *writer) ordersOut(batch *pgx.Batch) (added int, _ error) {
 				if err != nil {
 					return nil, nil, nil, nil, nil, nil, nil, nil, err
 				}
-				number, email, at = toText(s.now.DisplayNumber()), toText(foldEmail(s.now.Customer.Email)), record.Stamp(s.now.PlacedAt)
+				number, email, at = toText(s.now.DisplayNumber()), toText(postpurchase.FoldEmail(s.now.Customer.Email)), record.Stamp(s.now.PlacedAt)
 			}
 			shops, orders, numbers = append(shops, s.key.shop), append(orders, s.key.id), append(numbers, number)
 			emails = append(emails, email)
