@@ -222,6 +222,22 @@ func attemptError(j *rivertype.JobRow, err error, at time.Time) []byte {
 // when its process dies wait for their rescue.
 const drainBatch = 16
 
+// Depth implements [postpurchase.Queue].
+func (b *Backend) Depth(ctx context.Context, shop string) (n int, err error) {
+	select {
+	case <-b.closed:
+		return 0, ErrClosed
+	default:
+	}
+	// River keeps what is done for some time; its index is by state and queue.
+	err = b.config.Pool.QueryRow(ctx, `SELECT count(*) FROM `+pgx.Identifier{b.config.JobSchema, "river_job"}.Sanitize()+`
+		WHERE queue = $1 AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')`, queue(shop)).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("postgres: depth: %w", explain(err))
+	}
+	return n, nil
+}
+
 // Drain implements [postpurchase.Drainer]. Jobs are done one after the other. It takes
 // those that were put off after a failure once they are due, and does not wait for
 // them.

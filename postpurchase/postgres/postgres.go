@@ -102,6 +102,7 @@ type Backend struct {
 var (
 	_ postpurchase.Backend = (*Backend)(nil)
 	_ postpurchase.Drainer = (*Backend)(nil)
+	_ postpurchase.Queue   = (*Backend)(nil)
 )
 
 // ErrClosed says that the Backend was closed.
