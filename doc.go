@@ -20,8 +20,9 @@
 // # The service
 //
 // [github.com/doorstep-go/doorstep/postpurchase] follows orders and parcels, raises
-// alarms and sends messages, over a backend: memory, or one file with
-// [github.com/doorstep-go/doorstep/postpurchase/sqlite].
+// alarms and sends messages, over a backend: memory, one file with
+// [github.com/doorstep-go/doorstep/postpurchase/sqlite], or a server and any number of
+// processes with [github.com/doorstep-go/doorstep/postpurchase/postgres].
 // [github.com/doorstep-go/doorstep/postpurchase/telemetry] tells OpenTelemetry what it
 // does.
 //
