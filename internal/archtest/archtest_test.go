@@ -171,6 +171,19 @@ func TestREADME(t *testing.T) {
 	if program := read(t, "examples/quickstart/main.go"); !strings.Contains(readme, "```go\n"+program+"```") {
 		t.Error("the README's program is not examples/quickstart/main.go")
 	}
+	// The other Go in it is lines of an example that is compiled.
+	example := read(t, "postpurchase/postgres/example_test.go")
+	for i, block := range strings.Split(readme, "```go\n")[1:] {
+		code, _, _ := strings.Cut(block, "```")
+		if strings.HasPrefix(code, "//") || i == 0 {
+			continue
+		}
+		for line := range strings.Lines(code) {
+			if !strings.Contains(example, strings.TrimSpace(line)) {
+				t.Errorf("the README's line %q is in no compiled example", strings.TrimSpace(line))
+			}
+		}
+	}
 	ci := read(t, ".ci/run")
 	for _, command := range []string{"go test ./...", "go run ./examples/bigcommerce"} {
 		if !strings.Contains(readme, command) {
