@@ -29,8 +29,7 @@ const (
 )
 
 // Update implements [postpurchase.Backend]. Updates that come while another commits
-// wait for it and are then committed together, by one of the callers: there is no
-// goroutine in the background. When a commit that several share fails, each is tried
+// wait for it and are then committed together, by one of the callers. When a commit that several share fails, each is tried
 // alone. A panic of fn is its caller's. If ctx ends before fn ran, Update
 // returns the context's error and nothing happened; after that it says what happened.
 func (b *Backend) Update(ctx context.Context, shop string, fn func(tx postpurchase.Tx) error) error {
@@ -174,6 +173,7 @@ func (b *Backend) transact(group []*request) (queues []string, err error) {
 		return nil, explain(err)
 	}
 	committed = true
+	b.checkpoints.after(s.writes, b.readDB)
 	return jobs.queues, nil
 }
 

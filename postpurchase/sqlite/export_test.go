@@ -12,3 +12,6 @@ func LimitPages(t *testing.T, b *Backend, n int) {
 		t.Fatal(err)
 	}
 }
+
+// WaitForCheckpoint waits until what was begun beside the commits has ended.
+func WaitForCheckpoint(b *Backend) { b.checkpoints.all.Wait() }

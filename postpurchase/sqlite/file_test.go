@@ -152,6 +152,44 @@ func TestOpenTogether(t *testing.T) {
 
 // TestFull fills a database of limited size: what does not fit is refused as a whole,
 // what fits beside it in the same commit is kept, and there is life after it.
+// TestCheckpoint looks whether commits move from the log to the file while the file is
+// open, long before a commit would have to do so itself.
+func TestCheckpoint(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	b := open(t, path)
+	size := func() int64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info.Size()
+	}
+	const parcels = 1500 // a row and a link each
+	before := size()
+	for from := 0; from < parcels; from += 100 {
+		err := b.Update(t.Context(), "shop", func(tx postpurchase.Tx) error {
+			for i := from; i < from+100; i++ {
+				p := &postpurchase.Parcel{Trouble: strings.Repeat("x", 1000), Orders: []postpurchase.ParcelOrder{{OrderID: "o"}}}
+				p.Shipment.Ref = shipment.Ref{Carrier: "ups", TrackingNumber: fmt.Sprint(i)}
+				if err := tx.PutParcel(p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	sqlite.WaitForCheckpoint(b)
+	if got := size() - before; got < 1_000_000 {
+		t.Errorf("the file has grown by %d bytes, and a million and more were put", got)
+	}
+	if !hasParcel(t, b, "0") || !hasParcel(t, b, fmt.Sprint(parcels-1)) {
+		t.Error("a parcel is gone")
+	}
+}
+
 func TestFull(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")
 	b := open(t, path)

@@ -138,6 +138,8 @@ type session struct {
 	from *statements
 	mine statements
 	err  error
+
+	writes int // statements that may have written
 }
 
 // Statements run without a context: giving up in the middle of one would undo what
@@ -199,6 +201,7 @@ func (s *session) exec(q query, args ...any) (sql.Result, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
+	s.writes++
 	res, err := s.stmt(q).ExecContext(background, args...)
 	if err != nil {
 		return nil, s.fail(err)

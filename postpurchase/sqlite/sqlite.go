@@ -86,6 +86,8 @@ type Backend struct {
 	mu      sync.Mutex
 	waiting []*request
 	parcels parcelCache // used by who has the turn
+
+	checkpoints checkpoints
 }
 
 var (
@@ -102,6 +104,7 @@ func Open(ctx context.Context, path string, config ...Config) (*Backend, error) 
 		turn:   make(chan struct{}, 1),
 		closed: make(chan struct{}),
 	}
+	b.checkpoints.begin()
 	if len(config) > 1 {
 		return nil, errors.New("sqlite: more than one Config")
 	}
@@ -156,7 +159,7 @@ func (b *Backend) open(ctx context.Context, path string) (err error) {
 	busy := fmt.Sprintf("busy_timeout(%d)", b.config.BusyTimeout.Milliseconds())
 	// The busy timeout comes first: going into WAL mode may have to wait as well.
 	b.db, err = sql.Open("sqlite", dsn(path, "immediate", busy, "journal_mode(WAL)", "synchronous(FULL)",
-		"wal_autocheckpoint(10000)", "cache_size(-65536)", "temp_store(MEMORY)"))
+		longLog, "cache_size(-65536)", "temp_store(MEMORY)"))
 	if err != nil {
 		return err
 	}
@@ -230,6 +233,7 @@ func (b *Backend) Close() error {
 		b.commit(group)
 	}
 	close(b.closed)
+	b.checkpoints.end()
 	return b.closeDBs()
 }
 
