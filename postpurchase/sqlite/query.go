@@ -20,6 +20,8 @@ const (
 	getMessage
 	messagesOfOrder
 	messagesByState
+	messagesOpen
+	messagesPending
 	getInbox
 	getCursor
 	nextDue
@@ -67,6 +69,8 @@ var queries = [queryCount]string{
 	getMessage:       `SELECT doc FROM message WHERE shop = ? AND key = ?`,
 	messagesOfOrder:  `SELECT doc FROM message WHERE shop = ? AND order_id = ? ORDER BY id`,
 	messagesByState:  `SELECT doc FROM message WHERE shop = ? AND state = ? LIMIT ?`,
+	messagesOpen:     `SELECT doc FROM message WHERE shop = ? AND state = ? AND state IN ('sending', 'unknown', 'failed') LIMIT ?`,
+	messagesPending:  `SELECT doc FROM message WHERE shop = ? AND state = 'pending' LIMIT ?`,
 	getInbox:         `SELECT doc FROM inbox WHERE shop = ? ORDER BY received DESC, id DESC LIMIT ?`,
 	getCursor:        `SELECT doc FROM cursor WHERE shop = ? AND name = ?`,
 	nextDue: `SELECT min(t) FROM (

@@ -245,6 +245,12 @@ func (r *reader) MessagesOfOrder(orderID string) ([]*postpurchase.Message, error
 }
 
 func (r *reader) MessagesByState(state notify.State, limit int) ([]*postpurchase.Message, error) {
+	switch state {
+	case notify.StatePending:
+		return list[postpurchase.Message](r, messagesPending, r.shop, max(limit, 0))
+	case notify.StateSending, notify.StateUnknown, notify.StateFailed:
+		return list[postpurchase.Message](r, messagesOpen, r.shop, string(state), max(limit, 0))
+	}
 	return list[postpurchase.Message](r, messagesByState, r.shop, string(state), max(limit, 0))
 }
 

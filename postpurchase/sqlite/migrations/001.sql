@@ -53,7 +53,9 @@ CREATE TABLE message (
 ) STRICT;
 CREATE UNIQUE INDEX message_key ON message (shop, key);
 CREATE INDEX message_order ON message (shop, order_id);
-CREATE INDEX message_state ON message (shop, state, send_at);
+-- Most messages have come to their end, and are in neither of these.
+CREATE INDEX message_due  ON message (shop, send_at) WHERE state = 'pending';
+CREATE INDEX message_open ON message (shop, state) WHERE state IN ('sending', 'unknown', 'failed');
 
 CREATE TABLE inbox (
   id       INTEGER PRIMARY KEY,
