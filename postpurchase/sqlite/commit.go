@@ -29,9 +29,10 @@ const (
 )
 
 // Update implements [postpurchase.Backend]. Updates that come while another commits
-// wait for it and are then committed together, by one of the callers. When a commit that several share fails, each is tried
-// alone. A panic of fn is its caller's. If ctx ends before fn ran, Update
-// returns the context's error and nothing happened; after that it says what happened.
+// wait for it and are then committed together, by one of the callers. When a commit
+// that several share fails, each is tried alone. A panic of fn is its caller's. If ctx
+// ends before fn ran, Update returns the context's error and nothing happened; after
+// that it says what happened.
 func (b *Backend) Update(ctx context.Context, shop string, fn func(tx postpurchase.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
