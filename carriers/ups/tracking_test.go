@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,8 +59,11 @@ func TestRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var mu sync.Mutex // the numbers of a batch are asked for side by side
 	seen := map[string]bool{}
 	a, mock := mocked(t, func(r *http.Request) (*http.Response, error) {
+		mu.Lock()
+		defer mu.Unlock()
 		id := r.Header.Get("transId")
 		if id == "" || len(id) > 32 || seen[id] {
 			t.Errorf("transId = %q, want a new one of at most 32 characters", id)
