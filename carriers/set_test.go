@@ -18,8 +18,8 @@ import (
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
 )
 
-// stub is an adapter that does what it is told.
-type stub struct {
+// scripted is an adapter that does what it is told.
+type scripted struct {
 	code   string
 	limits carriers.Limits
 	track  func(queries []carriers.Query) ([]carriers.Result, error)
@@ -28,9 +28,9 @@ type stub struct {
 	asked [][]string
 }
 
-func (s *stub) Code() string            { return s.code }
-func (s *stub) Limits() carriers.Limits { return s.limits }
-func (s *stub) Track(_ context.Context, queries []carriers.Query) ([]carriers.Result, error) {
+func (s *scripted) Code() string            { return s.code }
+func (s *scripted) Limits() carriers.Limits { return s.limits }
+func (s *scripted) Track(_ context.Context, queries []carriers.Query) ([]carriers.Result, error) {
 	var numbers []string
 	for _, q := range queries {
 		numbers = append(numbers, q.Number)
@@ -52,9 +52,9 @@ func echo(queries []carriers.Query) []carriers.Result {
 	return results
 }
 
-// detector is a stub that knows numbers by their prefix.
+// detector is a scripted that knows numbers by their prefix.
 type detector struct {
-	*stub
+	*scripted
 	prefix string
 	sure   carriers.Confidence
 }
@@ -66,9 +66,9 @@ func (d detector) Detect(number string) carriers.Match {
 	return carriers.Match{}
 }
 
-// pusher is a stub with webhooks and subscriptions.
+// pusher is a scripted with webhooks and subscriptions.
 type pusher struct {
-	*stub
+	*scripted
 	receive   func(body []byte) ([]carriers.Update, error)
 	subscribe func(queries []carriers.Query) ([]carriers.Subscription, error)
 }
@@ -92,18 +92,18 @@ func newSet(t *testing.T, adapters ...carriers.Adapter) *carriers.Set {
 
 func TestNewSet(t *testing.T) {
 	for name, adapters := range map[string][]carriers.Adapter{
-		"no code":    {&stub{}},
-		"upper case": {&stub{code: "Acme"}},
-		"a slash":    {&stub{code: "a/b"}},
-		"an epoch":   {&stub{code: "a#1"}},
-		"a space":    {&stub{code: "a b"}},
-		"twice":      {&stub{code: "acme"}, &stub{code: "acme"}},
+		"no code":    {&scripted{}},
+		"upper case": {&scripted{code: "Acme"}},
+		"a slash":    {&scripted{code: "a/b"}},
+		"an epoch":   {&scripted{code: "a#1"}},
+		"a space":    {&scripted{code: "a b"}},
+		"twice":      {&scripted{code: "acme"}, &scripted{code: "acme"}},
 	} {
 		if _, err := carriers.NewSet(adapters...); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
-	s := newSet(t, &stub{code: "b", limits: carriers.Limits{Batch: 7}}, &stub{code: "a"})
+	s := newSet(t, &scripted{code: "b", limits: carriers.Limits{Batch: 7}}, &scripted{code: "a"})
 	if diff := cmp.Diff([]string{"a", "b"}, s.Codes()); diff != "" {
 		t.Errorf("Codes (-want +got)\n%s", diff)
 	}
@@ -116,7 +116,7 @@ func TestNewSet(t *testing.T) {
 }
 
 func TestTrackCleansAndBatches(t *testing.T) {
-	a := &stub{code: "acme", limits: carriers.Limits{Batch: 2}}
+	a := &scripted{code: "acme", limits: carriers.Limits{Batch: 2}}
 	s := newSet(t, a)
 	queries := []carriers.Query{{Number: "a1"}, {Number: "??"}, {Number: " A-2 "}, {Number: ""}, {Number: "A3"}, {Number: "a4"}, {Number: "a5"}}
 	results := s.Track(context.Background(), "acme", queries)
@@ -141,7 +141,7 @@ func TestTrackCleansAndBatches(t *testing.T) {
 	if queries[0].Number != "a1" {
 		t.Error("the caller's queries were changed")
 	}
-	one := &stub{code: "one"}
+	one := &scripted{code: "one"}
 	newSet(t, one).Track(context.Background(), "one", []carriers.Query{{Number: "1"}, {Number: "2"}})
 	if len(one.asked) != 2 {
 		t.Errorf("a zero Batch: %v, want one number at a time", one.asked)
@@ -184,7 +184,7 @@ func TestTrackErrors(t *testing.T) {
 		}, []error{context.DeadlineExceeded, context.DeadlineExceeded, context.DeadlineExceeded}, 3},
 	}
 	for _, tt := range tests {
-		a := &stub{code: "acme", track: tt.track}
+		a := &scripted{code: "acme", track: tt.track}
 		for i, r := range newSet(t, a).Track(context.Background(), "acme", two) {
 			var e *carriers.Error
 			switch {
@@ -205,7 +205,7 @@ func TestTrackErrors(t *testing.T) {
 		}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &stub{code: "acme", track: func([]carriers.Query) ([]carriers.Result, error) { cancel(); return nil, ctx.Err() }}
+	a := &scripted{code: "acme", track: func([]carriers.Query) ([]carriers.Result, error) { cancel(); return nil, ctx.Err() }}
 	for _, r := range newSet(t, a).Track(ctx, "acme", two) {
 		if !errors.Is(r.Err, context.Canceled) || carriers.Temporary(r.Err) {
 			t.Errorf("cancelled: %v", r.Err)
@@ -219,8 +219,8 @@ func TestTrackErrors(t *testing.T) {
 var errBare = errors.New("bare")
 
 func TestTrackAll(t *testing.T) {
-	down := &stub{code: "down", track: func([]carriers.Query) ([]carriers.Result, error) { return nil, carriers.ErrUnavailable }}
-	s := newSet(t, &stub{code: "acme"}, down)
+	down := &scripted{code: "down", track: func([]carriers.Query) ([]carriers.Result, error) { return nil, carriers.ErrUnavailable }}
+	s := newSet(t, &scripted{code: "acme"}, down)
 	got := s.TrackAll(context.Background(), []carriers.Job{
 		{Carrier: "down", Queries: []carriers.Query{{Number: "A1"}}},
 		{Carrier: "acme", Queries: []carriers.Query{{Number: "A1"}, {Number: "A2"}}},
@@ -233,11 +233,11 @@ func TestTrackAll(t *testing.T) {
 
 func TestDetect(t *testing.T) {
 	s := newSet(t,
-		detector{&stub{code: "b"}, "1", carriers.Possible},
-		detector{&stub{code: "a"}, "1", carriers.Possible},
-		detector{&stub{code: "c"}, "1Z", carriers.Certain},
-		detector{&stub{code: "d"}, "2", carriers.Certain},
-		&stub{code: "e"},
+		detector{&scripted{code: "b"}, "1", carriers.Possible},
+		detector{&scripted{code: "a"}, "1", carriers.Possible},
+		detector{&scripted{code: "c"}, "1Z", carriers.Certain},
+		detector{&scripted{code: "d"}, "2", carriers.Certain},
+		&scripted{code: "e"},
 	)
 	var got []string
 	for _, c := range s.Detect(" 1z-9 ") {
@@ -253,8 +253,8 @@ func TestDetect(t *testing.T) {
 
 func TestWebhooksAndSubscriptions(t *testing.T) {
 	ctx := context.Background()
-	p := pusher{stub: &stub{code: "acme"}}
-	s := newSet(t, p, &stub{code: "deaf"})
+	p := pusher{scripted: &scripted{code: "acme"}}
+	s := newSet(t, p, &scripted{code: "deaf"})
 	for _, code := range []string{"deaf", "none"} {
 		_, err := s.ReceiveWebhook(ctx, code, nil, nil)
 		_, err2 := s.Subscribe(ctx, code, nil)
@@ -314,7 +314,7 @@ func TestHostileUpdates(t *testing.T) {
 		u.Related[i] = shipment.Related{TrackingNumber: evil, Kind: evil, Carrier: evil, Relation: shipment.Relation(evil)}
 	}
 	u.Related[0] = shipment.Related{TrackingNumber: "b 2", Kind: evil, Carrier: evil, Relation: shipment.Relation(evil)}
-	a := &stub{code: "acme", track: func([]carriers.Query) ([]carriers.Result, error) {
+	a := &scripted{code: "acme", track: func([]carriers.Query) ([]carriers.Result, error) {
 		return []carriers.Result{{Updates: []carriers.Update{u}}}, nil
 	}}
 	got := newSet(t, a).Track(context.Background(), "acme", []carriers.Query{{Number: "A1"}})[0].Updates[0]
@@ -358,7 +358,7 @@ func texts(v reflect.Value, path string, f func(path, s string)) {
 }
 
 func ExampleSet() {
-	acme := detector{&stub{code: "acme"}, "AC", carriers.Likely}
+	acme := detector{&scripted{code: "acme"}, "AC", carriers.Likely}
 	set, err := carriers.NewSet(acme)
 	if err != nil {
 		panic(err)
