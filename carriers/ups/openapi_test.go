@@ -28,7 +28,7 @@ func checked(t *testing.T, now func() time.Time, specs func(url string) []*opena
 	a, err := ups.New(ups.Config{
 		ClientID: "id", ClientSecret: "secret", AccountNumber: "A1B2C3", BaseURL: srv.URL, Now: now,
 		WebhookCredential: "credential", // without it there is nothing to subscribe to
-		HTTPClient: &http.Client{Transport: openapitest.Transport(t, nil, files...)},
+		HTTPClient:        &http.Client{Transport: openapitest.Transport(t, nil, files...)},
 	})
 	if err != nil {
 		t.Fatal(err)
