@@ -24,9 +24,11 @@ var ErrNotFound = errors.New("postpurchase: not found")
 type Backend interface {
 	// Update runs fn in a transaction and keeps what it put if it returns nil. When
 	// Update returns nil, what was put is durable. Updates that touch the same parcel,
-	// order or message happen one after the other. fn may run more than once, must not
-	// block and must not use tx after it returns; it may share a commit with others, and
-	// its error is its own: it undoes nothing of theirs.
+	// order or message happen one after the other. fn may run more than once, and before its
+	// turn has come on what may no longer be so by then: its last run counts, and nothing of
+	// the others is kept or returned. It must not block and must not use tx after it
+	// returns. It may share a commit with others, and its error is its own: it undoes
+	// nothing of theirs.
 	Update(ctx context.Context, shop string, fn func(tx Tx) error) error
 
 	// View runs fn on one consistent state. It does not wait for writers.

@@ -2,170 +2,87 @@ package sqlite
 
 import (
 	"context"
-	"errors"
+	"database/sql/driver"
 	"fmt"
 	"runtime"
-	"sync/atomic"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
 )
 
-// request is an Update that waits for its commit.
-type request struct {
-	shop  string
-	fn    func(tx postpurchase.Tx) error
-	state atomic.Int32
-	err   error
-	panic any           // what fn panicked with
-	done  chan struct{} // closed when the answer is final
-}
-
-// The states of a request. It is either taken by who commits or given up by its
-// caller, so that a cancelled Update can say truthfully whether it happened.
-const (
-	requestWaiting = iota
-	requestTaken
-	requestGivenUp
-)
-
-// Update implements [postpurchase.Backend]. Updates that come while another commits
-// wait for it and are then committed together, by one of the callers. When a commit
-// that several share fails, each is tried alone. A panic of fn is its caller's. If ctx
-// ends before fn ran, Update returns the context's error and nothing happened; after
-// that it says what happened.
+// Update implements [postpurchase.Backend]. Updates that come while others commit wait
+// for that and are then committed together, shops taking turns. Meanwhile each runs its
+// fn on what is remembered; it runs again in the transaction if that is no longer so.
+// When a commit that several share fails, each is tried alone. A panic of fn is its
+// caller's. If ctx ends before the commit has begun, Update returns the context's error
+// and nothing happened; after that it says what happened.
 func (b *Backend) Update(ctx context.Context, shop string, fn func(tx postpurchase.Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	r := &request{shop: shop, fn: fn, done: make(chan struct{})}
-	b.mu.Lock()
-	b.waiting = append(b.waiting, r)
-	b.mu.Unlock()
-	select {
-	case <-r.done:
-		return r.answer()
-	case <-b.closed:
-		return b.giveUp(r, ErrClosed)
-	case <-ctx.Done():
-		return b.giveUp(r, ctx.Err())
-	case <-b.turn:
-	}
-	defer func() { b.turn <- struct{}{} }()
-	for {
-		select {
-		case <-r.done:
-			return r.answer()
-		default:
-			// Those whose commit has just ended may come again at once: let them, it costs
-			// nothing when nobody else is there, and they need not wait for the next one.
-			runtime.Gosched()
-			b.commit(b.take())
-		}
-	}
+	return b.line.Update(ctx, group.Keys{Shop: shop}, fn)
 }
 
 // DeleteOrder implements [postpurchase.Backend].
 func (b *Backend) DeleteOrder(ctx context.Context, shop, id string) error {
-	return b.Update(ctx, shop, func(tx postpurchase.Tx) error { return tx.(*transaction).deleteOrder(id) })
-}
-
-func (b *Backend) giveUp(r *request, err error) error {
-	if r.state.CompareAndSwap(requestWaiting, requestGivenUp) {
-		return err
-	}
-	<-r.done
-	return r.answer()
-}
-
-// take returns the next group.
-func (b *Backend) take() []*request {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	n := min(len(b.waiting), maxGroup)
-	group := b.waiting[:n:n]
-	if b.waiting = b.waiting[n:]; len(b.waiting) == 0 {
-		b.waiting = nil
-	}
-	return group
-}
-
-// commit runs a group in one transaction and answers everybody in it.
-func (b *Backend) commit(group []*request) {
-	taken := group[:0]
-	for _, r := range group {
-		if r.state.CompareAndSwap(requestWaiting, requestTaken) {
-			taken = append(taken, r)
+	return b.Update(ctx, shop, func(tx postpurchase.Tx) error {
+		t, err := group.Transact(tx)
+		if err != nil {
+			return err
 		}
-	}
-	if len(taken) == 0 {
-		return
-	}
-	// An fn that ends its goroutine, as testing.T.FailNow does, must not leave the others
-	// waiting for ever.
-	ended := false
-	defer func() {
-		for _, r := range taken {
-			if !ended {
-				r.err = errGoexit
-			}
-			close(r.done)
-		}
-	}()
-	queues, err := b.transact(taken)
-	if err != nil && len(taken) > 1 {
+		return t.(*transaction).deleteOrder(id)
+	})
+}
+
+// commit runs requests in one transaction and answers everybody.
+func (b *Backend) commit(all []*group.Request) {
+	queues, err := b.transact(all)
+	if err != nil && len(all) > 1 {
 		// Somebody's bad update must not be everybody's.
 		queues = nil
-		for i, r := range taken {
-			q, err := b.transact(taken[i : i+1])
+		for i, r := range all {
+			q, err := b.transact(all[i : i+1])
 			if err != nil {
-				r.err = fmt.Errorf("sqlite: update: %w", err)
+				r.Err = fmt.Errorf("sqlite: update: %w", err)
 			}
 			queues = append(queues, q...)
 		}
 	} else if err != nil {
-		taken[0].err = fmt.Errorf("sqlite: update: %w", err)
+		all[0].Err = fmt.Errorf("sqlite: update: %w", err)
 	}
-	ended = true
+	for _, r := range all {
+		r.Answer()
+	}
 	b.driver.wake(queues)
+	// Those that were answered may come again at once: let them, it costs nothing when
+	// nobody else is there, and they need not wait for the next commit.
+	runtime.Gosched()
 }
 
 // transact commits what the updates of a group do, except of those whose fn fails: the
 // request has that error then. An error of transact means that nothing was kept. It
 // returns the queues that have new jobs.
-func (b *Backend) transact(group []*request) (queues []string, err error) {
-	tx, err := b.db.BeginTx(background, nil)
+func (b *Backend) transact(all []*group.Request) (queues []string, err error) {
+	conn, err := b.db.Conn(background)
 	if err != nil {
 		return nil, explain(err)
 	}
-	s := &session{tx: tx, from: b.write}
+	defer conn.Close()
+	tx, err := conn.BeginTx(background, nil)
+	if err != nil {
+		return nil, explain(err)
+	}
 	committed := false
 	defer func() {
 		if !committed {
 			tx.Rollback()
-			b.parcels.clear()
+			b.cache.Clear()
 		}
 	}()
-	var version int64
-	if _, err := s.one(dataVersion, nil, &version); err != nil {
-		return nil, err
-	}
-	if version != b.parcels.version || b.parcels.byID == nil {
-		b.parcels.clear()
-		b.parcels.version = version
-	}
+	s := &session{tx: tx}
 	var jobs jobBatch
-	for _, r := range group {
-		t := &transaction{reader: reader{s: s, shop: r.shop, cache: &b.parcels}}
-		r.call(t)
-		if s.err != nil {
-			return nil, s.err
-		}
-		if err := t.end(r.err == nil); err != nil {
-			return nil, err
-		}
-		if r.err == nil {
-			jobs.add(r.shop, t.jobs)
-		}
+	if err := conn.Raw(func(c any) error {
+		s.stmts = b.write.of(c.(driver.Conn))
+		return b.run(s, all, &jobs)
+	}); err != nil {
+		return nil, explain(err)
 	}
 	if err := b.insertJobs(s, &jobs); err != nil {
 		return nil, explain(err)
@@ -178,25 +95,71 @@ func (b *Backend) transact(group []*request) (queues []string, err error) {
 	return jobs.queues, nil
 }
 
-var (
-	errPanic  = errors.New("sqlite: update: panic")
-	errGoexit = errors.New("sqlite: update: a function that shared the commit ended its goroutine")
-)
-
-// call runs fn. A panic must not take the others of the group with it.
-func (r *request) call(t *transaction) {
-	defer func() {
-		if r.panic = recover(); r.panic != nil {
-			r.err = errPanic
+// run does what the updates of a group do, except for their jobs and the commit.
+func (b *Backend) run(s *session, all []*group.Request, jobs *jobBatch) error {
+	var version int64
+	if err := s.each(dataVersion, nil, func(scan func(...any) error) error { return scan(&version) }); err != nil {
+		return err
+	}
+	if version != b.dataVersion { // another process has committed
+		b.cache.Clear()
+		b.dataVersion = version
+	}
+	for _, r := range all {
+		t, err := b.one(s, r)
+		if s.err != nil {
+			return s.err
 		}
-	}()
-	r.err = r.fn(t)
+		if err != nil {
+			return err
+		}
+		keep := r.Err == nil && !r.Gone()
+		if err := t.end(keep); err != nil {
+			return err
+		}
+		if keep {
+			jobs.add(r.Keys.Shop, t.Jobs)
+		}
+	}
+	return nil
 }
 
-// answer returns the result of the Update to its caller, on its goroutine.
-func (r *request) answer() error {
-	if r.panic != nil {
-		panic(r.panic)
+// one does what an Update does, unless it has done so already on what is still so.
+func (b *Backend) one(s *session, r *group.Request) (*transaction, error) {
+	d := r.Draft
+	r.Draft = nil // it has its chance once
+	again := func() *transaction {
+		t := newTransaction(b, s, &group.Puts{Keys: r.Keys})
+		if !r.Lost() {
+			t.run(r)
+		}
+		return t
 	}
-	return r.err
+	if d == nil {
+		return again(), nil
+	}
+	current := b.cache.Current(d)
+	t := newTransaction(b, s, &d.Puts)
+	switch {
+	case d.Ended() && current:
+		r.Err = d.Err
+		return t, nil
+	case d.Ended():
+		return again(), nil
+	}
+	if t.run(r); current || s.err != nil {
+		return t, nil
+	}
+	// It has gone on from what is no longer so, and has come to an end that counts for
+	// nothing.
+	if err := t.end(false); err != nil {
+		return nil, err
+	}
+	return again(), nil
+}
+
+// nextVersion is one that nothing has had since Open.
+func (b *Backend) nextVersion() int64 {
+	b.version++
+	return b.version
 }

@@ -10,30 +10,30 @@ import (
 	"github.com/riverqueue/river/riverdriver/riversqlite"
 )
 
-// driver is River's SQLite driver with another way to hear of new jobs. River's own
+// riverDriver is River's SQLite driver with another way to hear of new jobs. River's own
 // writes a row per notification and looks for rows every 50 ms, which was measured to
 // cost 1.4 s of CPU a minute while nothing happens. Here the Backend tells the River
 // clients of its own process after each commit, and other processes find new jobs
 // when they look, every Config.Poll.
-type driver struct {
+type riverDriver struct {
 	*riversqlite.Driver
 	mu        sync.Mutex
 	listeners map[*listener]struct{}
 }
 
-func newDriver(db *sql.DB) *driver {
-	return &driver{Driver: riversqlite.New(db), listeners: map[*listener]struct{}{}}
+func newDriver(db *sql.DB) *riverDriver {
+	return &riverDriver{Driver: riversqlite.New(db), listeners: map[*listener]struct{}{}}
 }
 
 // SupportsListenNotify says that River should not write notifications.
-func (d *driver) SupportsListenNotify() bool { return false }
+func (d *riverDriver) SupportsListenNotify() bool { return false }
 
-func (d *driver) GetListener(p *riverdriver.GetListenenerParams) riverdriver.Listener {
+func (d *riverDriver) GetListener(p *riverdriver.GetListenenerParams) riverdriver.Listener {
 	return &listener{driver: d, schema: p.Schema, woken: make(chan struct{}, 1)}
 }
 
 // wake says that there are new jobs in queues.
-func (d *driver) wake(queues []string) {
+func (d *riverDriver) wake(queues []string) {
 	if len(queues) == 0 {
 		return
 	}
@@ -55,7 +55,7 @@ func (d *driver) wake(queues []string) {
 
 // listener hears of the commits of this process. Its queues are guarded by the driver.
 type listener struct {
-	driver *driver
+	driver *riverDriver
 	schema string
 	queues map[string]struct{} // that have new jobs
 	woken  chan struct{}

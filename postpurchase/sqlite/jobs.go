@@ -124,7 +124,7 @@ func (b *Backend) Work(ctx context.Context, shop string, do func(ctx context.Con
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-b.closed:
+	case <-b.line.Closed():
 		return ErrClosed
 	default:
 	}
@@ -179,7 +179,7 @@ func (b *Backend) Work(ctx context.Context, shop string, do func(ctx context.Con
 // Depth implements [postpurchase.Queue].
 func (b *Backend) Depth(ctx context.Context, shop string) (n int, err error) {
 	select {
-	case <-b.closed:
+	case <-b.line.Closed():
 		return 0, ErrClosed
 	default:
 	}
@@ -320,4 +320,4 @@ func (b *Backend) setState(ctx context.Context, p *riverdriver.JobSetStateIfRunn
 
 var _ river.ClientRetryPolicy = retryPolicy(nil)
 var _ postpurchase.Queue = (*Backend)(nil)
-var _ riverdriver.Driver[*sql.Tx] = (*driver)(nil)
+var _ riverdriver.Driver[*sql.Tx] = (*riverDriver)(nil)

@@ -17,18 +17,20 @@ package sqlite
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/riverqueue/river"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
 // ErrClosed says that the Backend was closed.
@@ -64,8 +66,7 @@ type Config struct {
 }
 
 const (
-	readers  = 4   // connections for View: more than twice the cores collapse
-	maxGroup = 256 // Updates that share a commit
+	readers = 4 // connections for View: more than twice the cores collapse
 )
 
 // Backend is an open database file. Make it with [Open]; it is safe for concurrent use.
@@ -74,18 +75,19 @@ type Backend struct {
 	silent *slog.Logger // for what is not trouble, such as migrations
 
 	db     *sql.DB // one connection, shared by Updates and River
-	write  *statements
 	readDB *sql.DB
-	read   *statements
+	views  *viewStatements
 
-	driver *driver
+	driver *riverDriver
 	insert *river.Client[*sql.Tx]
 
-	turn    chan struct{} // holds a token while nobody commits
-	closed  chan struct{}
-	mu      sync.Mutex
-	waiting []*request
-	parcels parcelCache // used by who has the turn
+	line  *group.Line
+	cache group.Cache
+
+	// Used by the writer.
+	write       statements
+	version     int64 // the last that was given to anything in the cache
+	dataVersion int64 // PRAGMA data_version: changes when another connection commits
 
 	checkpoints checkpoints
 }
@@ -101,9 +103,8 @@ var (
 func Open(ctx context.Context, path string, config ...Config) (*Backend, error) {
 	b := &Backend{
 		silent: slog.New(slog.DiscardHandler),
-		turn:   make(chan struct{}, 1),
-		closed: make(chan struct{}),
 	}
+	b.line = group.NewLine(&b.cache, 1, ErrClosed, b.commit) // SQLite has one writer
 	b.checkpoints.begin()
 	if len(config) > 1 {
 		return nil, errors.New("sqlite: more than one Config")
@@ -120,7 +121,6 @@ func Open(ctx context.Context, path string, config ...Config) (*Backend, error) 
 	if err := b.open(ctx, path); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: open: %w", explain(err)), b.closeDBs())
 	}
-	b.turn <- struct{}{}
 	return b, nil
 }
 
@@ -181,10 +181,7 @@ func (b *Backend) open(ctx context.Context, path string) (err error) {
 	if b.insert, err = river.NewClient(b.driver, &river.Config{Logger: b.config.Logger}); err != nil {
 		return err
 	}
-	if b.write, err = prepare(ctx, b.db, queryCount); err != nil {
-		return err
-	}
-	b.read, err = prepare(ctx, b.readDB, firstWrite)
+	b.views, err = prepareViews(ctx, b.readDB)
 	return err
 }
 
@@ -199,7 +196,7 @@ func dsn(path, txlock string, pragmas ...string) string {
 // there are four places, and it holds one.
 func (b *Backend) View(ctx context.Context, shop string, fn func(r postpurchase.Reader) error) error {
 	select {
-	case <-b.closed:
+	case <-b.line.Closed():
 		return ErrClosed
 	default:
 	}
@@ -211,8 +208,7 @@ func (b *Backend) View(ctx context.Context, shop string, fn func(r postpurchase.
 		return fmt.Errorf("sqlite: view: %w", explain(err))
 	}
 	defer tx.Rollback()
-	r := &reader{s: &session{tx: tx, from: b.read}, shop: shop}
-	if err := fn(r); err != nil {
+	if err := fn(&record.Reader{Shop: shop, Rows: b.views.rows(tx), Corrupt: corrupt}); err != nil {
 		if ctx.Err() != nil && errors.Is(err, sql.ErrTxDone) {
 			return ctx.Err()
 		}
@@ -225,24 +221,22 @@ func (b *Backend) View(ctx context.Context, shop string, fn func(r postpurchase.
 // ones return [ErrClosed]. End what runs in Work before.
 func (b *Backend) Close() error {
 	select {
-	case <-b.closed:
+	case <-b.line.Closed():
 		return nil
-	case <-b.turn: // and keep it
+	default:
 	}
-	for group := b.take(); len(group) > 0; group = b.take() {
-		b.commit(group)
-	}
-	close(b.closed)
+	b.line.Close()
 	b.checkpoints.end()
 	return b.closeDBs()
 }
 
 func (b *Backend) closeDBs() error {
 	var errs []error
-	for _, s := range []*statements{b.read, b.write} {
-		if s != nil {
-			errs = append(errs, s.close())
-		}
+	if b.write.conn != nil {
+		errs = append(errs, b.onConnection(func(c driver.Conn) { b.write.of(c).close() }))
+	}
+	if b.views != nil {
+		errs = append(errs, b.views.close())
 	}
 	for _, db := range []*sql.DB{b.readDB, b.db} { // the writer last: it makes the checkpoint
 		if db != nil {
@@ -250,4 +244,17 @@ func (b *Backend) closeDBs() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// onConnection calls fn with the connection that writes, once nobody else has it.
+func (b *Backend) onConnection(fn func(c driver.Conn)) error {
+	conn, err := b.db.Conn(background)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conn.Raw(func(c any) error {
+		fn(c.(driver.Conn))
+		return nil
+	})
 }

@@ -1,11 +1,12 @@
 package sqlite
 
 import (
-	"slices"
+	"errors"
 	"time"
 
 	"github.com/doorstep-go/doorstep/notify"
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 	"github.com/doorstep-go/doorstep/postpurchase/order"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
@@ -15,68 +16,34 @@ import (
 // returns, so that an fn that fails costs the others nothing. Only when fn reads a
 // list after it has put something is that written earlier, behind a savepoint.
 type transaction struct {
-	reader
+	*group.Puts
+	b     *Backend
+	s     *session
+	read  record.Reader
 	saved bool // there is a savepoint
-
-	orders   held[string, *order.Order]
-	parcels  held[shipment.Ref, *postpurchase.Parcel]
-	messages held[string, *postpurchase.Message]
-	cursors  held[string, postpurchase.Cursor]
-	inbox    []postpurchase.InboxItem
-	jobs     []postpurchase.Job
+	ended chan struct{}
 }
 
-var _ postpurchase.Tx = (*transaction)(nil)
+var _ group.Transaction = (*transaction)(nil)
 
-// held are things that were put and not written yet, in the order of their first put.
-type held[K comparable, V any] struct {
-	keys []K
-	byID map[K]V
+// newTransaction returns the transaction of a request, which goes on from puts.
+func newTransaction(b *Backend, s *session, puts *group.Puts) *transaction {
+	return &transaction{
+		Puts: puts, b: b, s: s, ended: make(chan struct{}),
+		read: record.Reader{Shop: puts.Keys.Shop, Rows: s.rows, Corrupt: corrupt},
+	}
 }
 
-func (h *held[K, V]) put(key K, v V) {
-	if h.byID == nil {
-		h.byID = map[K]V{}
-	}
-	if _, ok := h.byID[key]; !ok {
-		h.keys = append(h.keys, key)
-	}
-	h.byID[key] = v
+// Ended implements [group.Transaction].
+func (t *transaction) Ended() { t.ended <- struct{}{} }
+
+// run lets the fn of a request run.
+func (t *transaction) run(r *group.Request) {
+	r.Run(t)
+	<-t.ended
 }
 
-// flush hands each to write and forgets it.
-func (h *held[K, V]) flush(write func(V) error) error {
-	for _, k := range h.keys {
-		if err := write(h.byID[k]); err != nil {
-			return err
-		}
-	}
-	*h = held[K, V]{}
-	return nil
-}
-
-// write sends to the database what is held back, except jobs.
-func (t *transaction) write() error {
-	if err := t.orders.flush(t.writeOrder); err != nil {
-		return err
-	}
-	if err := t.parcels.flush(t.writeParcel); err != nil {
-		return err
-	}
-	if err := t.messages.flush(t.writeMessage); err != nil {
-		return err
-	}
-	if err := t.cursors.flush(t.writeCursor); err != nil {
-		return err
-	}
-	for _, i := range t.inbox {
-		if err := t.writeInbox(i); err != nil {
-			return err
-		}
-	}
-	t.inbox = nil
-	return nil
-}
+func corrupt(err error) error { return errors.Join(ErrCorrupt, err) }
 
 const (
 	savepoint = "SAVEPOINT one_update"
@@ -106,7 +73,7 @@ func (t *transaction) end(keep bool) error {
 			return err
 		}
 	} else if t.saved {
-		t.cache.clear() // it may hold what is undone now
+		t.b.cache.Clear() // it may hold what is undone now
 		if err := t.s.run(undo); err != nil {
 			return err
 		}
@@ -117,99 +84,306 @@ func (t *transaction) end(keep bool) error {
 	return nil
 }
 
-func (t *transaction) Order(id string) (*order.Order, error) {
-	if o, ok := t.orders.byID[id]; ok {
-		return record.CloneOrder(o), nil
+// The following return what is in the database, from memory if it is remembered. What
+// they return is not to be changed.
+
+// parcelAt reads the parcel of one row of an id and a document. One that is remembered
+// stays the same, so that what was drafted on it stays current.
+func (t *transaction) parcelAt(scan func(...any) error) (*group.Parcel, error) {
+	var id int64
+	var doc []byte
+	if err := scan(&id, &doc); err != nil {
+		return nil, t.s.fail(err)
 	}
-	return t.reader.Order(id)
+	row, err := record.ReadParcel(doc)
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	k := t.Keys.Parcel(row.Ref)
+	if p := t.b.cache.Parcel(k); p != nil && p.ID == id {
+		return p, nil
+	}
+	p := &group.Parcel{Key: k, ID: id, Version: t.b.nextVersion(), Row: row}
+	t.b.cache.PutParcel(p)
+	return p, nil
+}
+
+func (t *transaction) parcels(q query, args ...any) ([]*group.Parcel, error) {
+	var all []*group.Parcel
+	err := t.s.each(q, args, func(scan func(...any) error) error {
+		p, err := t.parcelAt(scan)
+		all = append(all, p)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// parcel is nil if there is none.
+func (t *transaction) parcel(ref shipment.Ref) (*group.Parcel, error) {
+	if p := t.b.cache.Parcel(t.Keys.Parcel(ref)); p != nil {
+		return p, nil
+	}
+	all, err := t.parcels(findParcel, t.Keys.Shop, ref.Carrier, ref.TrackingNumber, ref.Epoch)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	return all[0], nil
+}
+
+func (t *transaction) latest(carrier, number string) (*group.Parcel, error) {
+	if p := t.b.cache.Latest(t.Keys.Number(carrier, number)); p != nil {
+		return p, nil
+	}
+	all, err := t.parcels(findLatest, t.Keys.Shop, carrier, number)
+	if err != nil || len(all) == 0 {
+		return nil, err
+	}
+	p := *all[0]
+	p.Latest = true
+	t.b.cache.PutParcel(&p)
+	return &p, nil
+}
+
+// learn remembers more of an order.
+func (t *transaction) learn(k group.OrderKey, more func(o *group.Order)) *group.Order {
+	o := group.Order{Key: k, Version: t.b.nextVersion()}
+	if old := t.b.cache.Order(k); old != nil {
+		o = *old
+	}
+	more(&o)
+	t.b.cache.PutOrder(&o)
+	return &o
+}
+
+// changed remembers that an order, or what belongs to it, has changed. What is not
+// remembered needs no telling.
+func (t *transaction) changed(k group.OrderKey, change func(o *group.Order)) {
+	old := t.b.cache.Order(k)
+	if old == nil {
+		return
+	}
+	o := *old
+	o.Version = t.b.nextVersion()
+	change(&o)
+	t.b.cache.PutOrder(&o)
+}
+
+// head returns an order that is known to be there or not to be.
+func (t *transaction) head(id string) (*group.Order, error) {
+	k := t.Keys.Order(id)
+	if o := t.b.cache.Order(k); o != nil && o.Known {
+		return o, nil
+	}
+	var row *record.OrderRow
+	var at int64
+	err := t.s.each(findOrder, []any{t.Keys.Shop, id}, func(scan func(...any) error) error {
+		var doc []byte
+		if err := scan(&at, &doc); err != nil {
+			return t.s.fail(err)
+		}
+		if doc != nil {
+			row = &record.OrderRow{ID: id, Doc: doc}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t.learn(k, func(o *group.Order) { o.ID, o.Known, o.Row = at, true, row }), nil
+}
+
+// messagesOf returns an order with its messages.
+func (t *transaction) messagesOf(id string) (*group.Order, error) {
+	o, err := t.head(id)
+	if err != nil || o.Message != nil {
+		return o, err
+	}
+	list := []group.Message{}
+	if o.ID != 0 {
+		if err := t.s.each(findMessages, []any{o.ID}, func(scan func(...any) error) error {
+			m := group.Message{Row: &record.MessageRow{OrderID: id}}
+			err := scan(&m.ID, &m.Row.Key, &m.Row.Doc)
+			list = append(list, m)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	return t.learn(o.Key, func(o *group.Order) { o.Message = &list }), nil
+}
+
+// parcelsOf returns an order's parcels.
+func (t *transaction) parcelsOf(id string) ([]*group.Parcel, error) {
+	o, err := t.head(id)
+	if err != nil || o.ID == 0 {
+		return nil, err
+	}
+	if o.Parcels != nil {
+		all := make([]*group.Parcel, 0, len(*o.Parcels))
+		for _, k := range *o.Parcels {
+			p, err := t.parcel(shipment.Ref{Carrier: k.Carrier, TrackingNumber: k.Number, Epoch: k.Epoch})
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, p)
+		}
+		return all, nil
+	}
+	all, err := t.parcels(findParcels, o.ID)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]group.ParcelKey, 0, len(all))
+	for _, p := range all {
+		keys = append(keys, p.Key)
+	}
+	t.learn(o.Key, func(o *group.Order) { o.Parcels = &keys })
+	return all, nil
+}
+
+// The reads of fn, which see what it has put.
+
+func give(p *group.Parcel) (*postpurchase.Parcel, error) {
+	if p == nil {
+		return nil, record.NotFound("parcel")
+	}
+	v, err := p.Row.Parcel()
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return v, nil
+}
+
+func (t *transaction) Order(id string) (*order.Order, error) {
+	row, put := t.Orders.Get(t.Keys.Order(id))
+	if !put {
+		o, err := t.head(id)
+		if err != nil {
+			return nil, err
+		}
+		row = o.Row
+	}
+	if row == nil {
+		return nil, record.NotFound("order")
+	}
+	o, err := row.Order()
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return o, nil
 }
 
 func (t *transaction) OrdersByNumber(number string) ([]*order.Order, error) {
-	if err := t.early(len(t.orders.keys)); err != nil {
+	if err := t.early(len(t.Orders.Keys)); err != nil {
 		return nil, err
 	}
-	return t.reader.OrdersByNumber(number)
+	return t.read.OrdersByNumber(number)
 }
 
 func (t *transaction) OrdersOfCustomer(email string) ([]*order.Order, error) {
-	if err := t.early(len(t.orders.keys)); err != nil {
+	if err := t.early(len(t.Orders.Keys)); err != nil {
 		return nil, err
 	}
-	return t.reader.OrdersOfCustomer(email)
+	return t.read.OrdersOfCustomer(email)
 }
 
 func (t *transaction) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {
-	if p, ok := t.parcels.byID[ref]; ok {
-		return record.CloneParcel(p), nil
+	if row, ok := t.Parcels.Get(t.Keys.Parcel(ref)); ok {
+		return row.Parcel()
 	}
-	return t.reader.Parcel(ref)
+	p, err := t.parcel(ref)
+	if err != nil {
+		return nil, err
+	}
+	return give(p)
 }
 
 func (t *transaction) LatestParcel(carrier, number string) (*postpurchase.Parcel, error) {
-	if err := t.early(len(t.parcels.keys)); err != nil {
+	p, err := t.latest(carrier, number)
+	if err != nil {
 		return nil, err
 	}
-	return t.reader.LatestParcel(carrier, number)
+	if row := t.Latest(t.Keys.Number(carrier, number)); row != nil && (p == nil || row.Ref.Epoch >= p.Key.Epoch) {
+		return row.Parcel()
+	}
+	return give(p)
 }
 
 func (t *transaction) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, error) {
-	if err := t.early(len(t.parcels.keys)); err != nil {
+	of, err := t.parcelsOf(orderID)
+	if err != nil {
 		return nil, err
 	}
-	return t.reader.ParcelsOfOrder(orderID)
+	had := make([]*record.ParcelRow, 0, len(of))
+	for _, p := range of {
+		had = append(had, p.Row)
+	}
+	return t.ParcelsOf(orderID, had)
 }
 
 func (t *transaction) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurchase.Parcel, error) {
-	if err := t.early(len(t.parcels.keys)); err != nil {
+	if err := t.early(len(t.Parcels.Keys)); err != nil {
 		return nil, err
 	}
-	return t.reader.ParcelsByHealth(h, limit)
+	return t.read.ParcelsByHealth(h, limit)
 }
 
 func (t *transaction) Message(key string) (*postpurchase.Message, error) {
-	if m, ok := t.messages.byID[key]; ok {
-		return record.CloneMessage(m), nil
+	if row, ok := t.Messages.Get(t.Keys.Message(key)); ok {
+		return row.Message()
 	}
-	return t.reader.Message(key)
+	return t.read.Message(key)
 }
 
 func (t *transaction) MessagesOfOrder(orderID string) ([]*postpurchase.Message, error) {
-	if err := t.early(len(t.messages.keys)); err != nil {
+	o, err := t.messagesOf(orderID)
+	if err != nil {
 		return nil, err
 	}
-	return t.reader.MessagesOfOrder(orderID)
+	had := make([]*record.MessageRow, 0, len(*o.Message))
+	for _, m := range *o.Message {
+		had = append(had, m.Row)
+	}
+	all, err := t.MessagesOf(orderID, had)
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return all, nil
 }
 
 func (t *transaction) MessagesByState(state notify.State, limit int) ([]*postpurchase.Message, error) {
-	if err := t.early(len(t.messages.keys)); err != nil {
+	if err := t.early(len(t.Messages.Keys)); err != nil {
 		return nil, err
 	}
-	return t.reader.MessagesByState(state, limit)
+	return t.read.MessagesByState(state, limit)
 }
 
 func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
-	if err := t.early(len(t.inbox)); err != nil {
+	if err := t.early(len(t.Puts.Inbox)); err != nil {
 		return nil, err
 	}
-	return t.reader.Inbox(limit)
+	return t.read.Inbox(limit)
 }
 
 func (t *transaction) Cursor(name string) (postpurchase.Cursor, error) {
-	if c, ok := t.cursors.byID[name]; ok {
-		return c, nil
+	if c, ok := t.Cursors.Get(t.Keys.Cursor(name)); ok {
+		return *c, nil
 	}
-	return t.reader.Cursor(name)
+	return t.read.Cursor(name)
 }
 
 func (t *transaction) NextDue() (time.Time, error) {
-	if err := t.early(len(t.parcels.keys) + len(t.messages.keys) + len(t.cursors.keys)); err != nil {
+	if err := t.early(len(t.Parcels.Keys) + len(t.Messages.Keys) + len(t.Cursors.Keys)); err != nil {
 		return time.Time{}, err
 	}
-	return t.reader.NextDue()
+	return t.read.NextDue()
 }
 
 func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now time.Time, limit int) ([]*postpurchase.Parcel, error) {
-	if err := t.early(len(t.parcels.keys)); err != nil {
+	if err := t.early(len(t.Parcels.Keys)); err != nil {
 		return nil, err
 	}
 	all, of := duePoll, duePollOf
@@ -222,242 +396,61 @@ func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now t
 	default:
 		return nil, nil // nothing has such a timer
 	}
-	if carrier == "" {
-		return t.parcelList(all, t.shop, record.Nanos(now), max(limit, 0))
+	args := []any{t.Keys.Shop, record.Nanos(now), max(limit, 0)}
+	if carrier != "" {
+		all, args = of, append(args, carrier)
 	}
-	return t.parcelList(of, t.shop, carrier, record.Nanos(now), max(limit, 0))
+	due, err := t.parcels(all, args...)
+	if err != nil {
+		return nil, err
+	}
+	var given []*postpurchase.Parcel
+	for _, p := range due {
+		v, err := give(p)
+		if err != nil {
+			return nil, err
+		}
+		given = append(given, v)
+	}
+	return given, nil
+}
+
+// due reads documents.
+func due[T any](t *transaction, held int, q query, now time.Time, limit int) ([]*T, error) {
+	if err := t.early(held); err != nil {
+		return nil, err
+	}
+	var all []*T
+	err := t.s.each(q, []any{t.Keys.Shop, record.Nanos(now), max(limit, 0)}, func(scan func(...any) error) error {
+		var doc []byte
+		if err := scan(&doc); err != nil {
+			return err
+		}
+		v, err := record.Decode[T](doc)
+		if err != nil {
+			return corrupt(err)
+		}
+		all = append(all, v)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return all, nil
 }
 
 func (t *transaction) DueMessages(now time.Time, limit int) ([]*postpurchase.Message, error) {
-	if err := t.early(len(t.messages.keys)); err != nil {
-		return nil, err
-	}
-	return list[postpurchase.Message](&t.reader, dueMessages, t.shop, record.Nanos(now), max(limit, 0))
+	return due[postpurchase.Message](t, len(t.Messages.Keys), dueMessages, now, limit)
 }
 
 func (t *transaction) DueCursors(now time.Time, limit int) ([]postpurchase.Cursor, error) {
-	if err := t.early(len(t.cursors.keys)); err != nil {
+	list, err := due[postpurchase.Cursor](t, len(t.Cursors.Keys), dueCursors, now, limit)
+	if err != nil {
 		return nil, err
 	}
-	return values(list[postpurchase.Cursor](&t.reader, dueCursors, t.shop, record.Nanos(now), max(limit, 0)))
-}
-
-func (t *transaction) PutOrder(o *order.Order) error {
-	t.orders.put(o.ID, record.CloneOrder(o))
-	return nil
-}
-
-func (t *transaction) PutParcel(p *postpurchase.Parcel) error {
-	t.parcels.put(p.Shipment.Ref, record.CloneParcel(p))
-	return nil
-}
-
-func (t *transaction) PutMessage(m *postpurchase.Message) error {
-	t.messages.put(m.Key, record.CloneMessage(m))
-	return nil
-}
-
-func (t *transaction) PutInbox(i postpurchase.InboxItem) error {
-	i.Body = slices.Clone(i.Body)
-	t.inbox = append(t.inbox, i)
-	return nil
-}
-
-func (t *transaction) PutCursor(c postpurchase.Cursor) error {
-	t.cursors.put(c.Name, c)
-	return nil
-}
-
-func (t *transaction) Enqueue(j postpurchase.Job) error {
-	j.Args = slices.Clone(j.Args)
-	t.jobs = append(t.jobs, j)
-	return nil
-}
-
-// deleteOrder writes at once: it is rare, and undone with the savepoint.
-func (t *transaction) deleteOrder(id string) error {
-	if err := t.early(1); err != nil {
-		return err
+	var all []postpurchase.Cursor
+	for _, c := range list {
+		all = append(all, *c)
 	}
-	parcels, err := t.reader.ParcelsOfOrder(id)
-	if err != nil {
-		return err
-	}
-	for _, p := range parcels {
-		row, err := t.parcelRow(p.Shipment.Ref)
-		if err != nil {
-			return err
-		}
-		left := slices.DeleteFunc(slices.Clone(p.Orders), func(o postpurchase.ParcelOrder) bool { return o.OrderID == id })
-		if p.Orders = left; len(left) > 0 {
-			if err := t.writeParcel(record.CloneParcel(p)); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := t.s.exec(unlinkParcel, t.shop, id, row.id); err != nil {
-			return err
-		}
-		if _, err := t.s.exec(deleteParcel, row.id); err != nil {
-			return err
-		}
-	}
-	if _, err := t.s.exec(deleteMessages, t.shop, id); err != nil {
-		return err
-	}
-	if _, err := t.s.exec(deleteOrder, t.shop, id); err != nil {
-		return err
-	}
-	t.cache.clear() // it is rare, and remembers each of these in several places
-	return nil
-}
-
-func (t *transaction) writeOrder(o *order.Order) error {
-	doc, err := record.Encode(o)
-	if err != nil {
-		return err
-	}
-	if _, err = t.s.exec(putOrder, t.shop, o.ID, o.DisplayNumber(), postpurchase.FoldEmail(o.Customer.Email), record.Stamp(o.PlacedAt), doc); err != nil {
-		return err
-	}
-	t.cache.remember(readKey{query: getOrder, shop: t.shop, id: o.ID}, o)
-	return nil
-}
-
-func (t *transaction) writeParcel(p *postpurchase.Parcel) error {
-	doc, err := record.Encode(p)
-	if err != nil {
-		return err
-	}
-	old, err := t.parcelRow(p.Shipment.Ref)
-	if err != nil {
-		return err
-	}
-	row := &parcelRow{parcel: p, cost: len(doc)}
-	status := string(p.Shipment.Status)
-	if old == nil {
-		ref := p.Shipment.Ref
-		res, err := t.s.exec(addParcel, t.shop, ref.Carrier, ref.TrackingNumber, ref.Epoch, record.Stamp(p.Followed),
-			status, record.Health(p.Health), record.Stamp(p.PollAt), record.Stamp(p.CheckAt), record.Stamp(p.RenewAt), doc)
-		if err != nil {
-			return err
-		}
-		if row.id, err = res.LastInsertId(); err != nil {
-			return err
-		}
-		delete(t.cache.reads, readKey{query: latestParcel, shop: t.shop, id: ref.Carrier, num: ref.TrackingNumber})
-	} else {
-		row.id = old.id
-		// An index costs as much as the row, and is written whenever its column is named:
-		// name those only that have changed.
-		o := old.parcel
-		switch rest := o.Followed.Equal(p.Followed) && o.Health == p.Health && o.CheckAt.Equal(p.CheckAt) && o.RenewAt.Equal(p.RenewAt); {
-		case rest && o.PollAt.Equal(p.PollAt):
-			_, err = t.s.exec(setParcelDoc, status, doc, row.id)
-		case rest:
-			_, err = t.s.exec(setParcelPoll, status, record.Stamp(p.PollAt), doc, row.id)
-		default:
-			_, err = t.s.exec(setParcel, record.Stamp(p.Followed), status, record.Health(p.Health),
-				record.Stamp(p.PollAt), record.Stamp(p.CheckAt), record.Stamp(p.RenewAt), doc, row.id)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if err := t.link(old, row); err != nil {
-		return err
-	}
-	t.cache.put(t.shop, row)
-	return nil
-}
-
-// link keeps the table of which parcels an order has.
-func (t *transaction) link(old, row *parcelRow) error {
-	var before []postpurchase.ParcelOrder
-	if old != nil {
-		before = old.parcel.Orders
-	}
-	has := func(list []postpurchase.ParcelOrder, id string) bool {
-		return slices.ContainsFunc(list, func(o postpurchase.ParcelOrder) bool { return o.OrderID == id })
-	}
-	if old == nil || !old.parcel.Followed.Equal(row.parcel.Followed) { // it has another place in the lists
-		for _, o := range row.parcel.Orders {
-			delete(t.cache.reads, readKey{query: parcelsOfOrder, shop: t.shop, id: o.OrderID})
-		}
-	}
-	for _, o := range before {
-		if !has(row.parcel.Orders, o.OrderID) {
-			delete(t.cache.reads, readKey{query: parcelsOfOrder, shop: t.shop, id: o.OrderID})
-			if _, err := t.s.exec(unlinkParcel, t.shop, o.OrderID, row.id); err != nil {
-				return err
-			}
-		}
-	}
-	for _, o := range row.parcel.Orders {
-		if !has(before, o.OrderID) {
-			delete(t.cache.reads, readKey{query: parcelsOfOrder, shop: t.shop, id: o.OrderID})
-			if _, err := t.s.exec(linkParcel, t.shop, o.OrderID, row.id); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (t *transaction) writeMessage(m *postpurchase.Message) error {
-	doc, err := record.Encode(m)
-	if err != nil {
-		return err
-	}
-	args := []any{t.shop, m.Key, m.OrderID, string(m.State), record.Stamp(m.SendAt), doc}
-	key := readKey{query: messagesOfOrder, shop: t.shop, id: m.OrderID}
-	all, ok := remembered[[]*postpurchase.Message](t.cache, key)
-	if i := slices.IndexFunc(all, func(o *postpurchase.Message) bool { return o.Key == m.Key }); i >= 0 {
-		all = slices.Clone(all)
-		all[i] = m
-	} else {
-		// It is new, or was another order's before, whose list is wrong then.
-		res, err := t.s.exec(addMessage, args...)
-		if err != nil {
-			return err
-		}
-		if n, err := res.RowsAffected(); err != nil {
-			return err
-		} else if n == 1 {
-			if ok {
-				t.cache.remember(key, append(slices.Clip(all), m))
-			}
-			return nil
-		}
-		t.cache.forgetMessages()
-		ok = false
-	}
-	if _, err := t.s.exec(putMessage, args...); err != nil {
-		return err
-	}
-	if ok {
-		t.cache.remember(key, all)
-	}
-	return nil
-}
-
-func (t *transaction) writeInbox(i postpurchase.InboxItem) error {
-	doc, err := record.Encode(&i)
-	if err != nil {
-		return err
-	}
-	if _, err := t.s.exec(putInbox, t.shop, i.Digest, record.Stamp(i.Received), doc); err != nil {
-		return err
-	}
-	_, err = t.s.exec(trimInbox, t.shop, inboxSize)
-	return err
-}
-
-func (t *transaction) writeCursor(c postpurchase.Cursor) error {
-	doc, err := record.Encode(&c)
-	if err != nil {
-		return err
-	}
-	_, err = t.s.exec(putCursor, t.shop, c.Name, record.Stamp(c.Due), doc)
-	return err
+	return all, nil
 }

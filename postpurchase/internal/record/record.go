@@ -4,6 +4,7 @@ package record
 
 import (
 	"cmp"
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -36,6 +37,9 @@ func Stamp(t time.Time) *int64 {
 
 // Health is a health as it is searched for: the zero value is a word as well.
 func Health(h shipment.Health) string { return string(cmp.Or(h, shipment.HealthUnknown)) }
+
+// NotFound says that there is no such thing.
+func NotFound(what string) error { return fmt.Errorf("%s: %w", what, postpurchase.ErrNotFound) }
 
 // CloneOrder returns a copy that shares nothing.
 func CloneOrder(o *order.Order) *order.Order {
