@@ -120,6 +120,14 @@ type Tx interface {
 	Enqueue(j Job) error
 }
 
+// A Prefetcher is a [Tx] that reads many things faster than one after the other.
+type Prefetcher interface {
+	// Prefetch reads the latest parcels with these numbers, their orders and the messages of
+	// those, so that what fn asks for next is there. It is a hint: what is missing is no
+	// error, and what was not named can be asked for all the same.
+	Prefetch(refs []shipment.Ref) error
+}
+
 // Job is work to do soon. Backends keep it as it is and know none of its kinds.
 type Job struct {
 	Kind string          `json:"kind"`

@@ -258,11 +258,28 @@ func (e exam) second(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	both(t, b, func(t *testing.T, r postpurchase.Reader) {
-		if p, err := r.Parcel(ref(0)); err != nil || p.Failures != 60 {
-			t.Errorf("increments = %v, %v; want 60", p, err)
+	increments := func(b postpurchase.Backend) (viewed, updated int) {
+		view(t, b, func(r postpurchase.Reader) error {
+			p, err := r.Parcel(ref(0))
+			if err == nil {
+				viewed = p.Failures
+			}
+			return err
+		})
+		update(t, b, func(tx postpurchase.Tx) error {
+			p, err := tx.Parcel(ref(0))
+			if err == nil {
+				updated = p.Failures
+			}
+			return err
+		})
+		return viewed, updated
+	}
+	for _, b := range []postpurchase.Backend{b, c} {
+		if viewed, updated := increments(b); viewed != 60 || updated != 60 {
+			t.Errorf("increments = %d in a View and %d in an Update; want 60", viewed, updated)
 		}
-	})
+	}
 	enqueue(t, b, shop, "from the other")
 	wantKeys(t, work(t, c, shop, nil, count(1)), "from the other")
 }

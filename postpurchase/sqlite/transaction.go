@@ -87,29 +87,35 @@ func (t *transaction) end(keep bool) error {
 // The following return what is in the database, from memory if it is remembered. What
 // they return is not to be changed.
 
+// A found parcel was read just now.
+type found struct {
+	*group.Parcel
+	value *postpurchase.Parcel // the caller's
+}
+
 // parcelAt reads the parcel of one row of an id and a document. One that is remembered
 // stays the same, so that what was drafted on it stays current.
-func (t *transaction) parcelAt(scan func(...any) error) (*group.Parcel, error) {
+func (t *transaction) parcelAt(scan func(...any) error) (found, error) {
 	var id int64
 	var doc []byte
 	if err := scan(&id, &doc); err != nil {
-		return nil, t.s.fail(err)
+		return found{}, t.s.fail(err)
 	}
-	row, err := record.ReadParcel(doc)
+	row, value, err := record.ReadParcel(doc)
 	if err != nil {
-		return nil, corrupt(err)
+		return found{}, corrupt(err)
 	}
 	k := t.Keys.Parcel(row.Ref)
 	if p := t.b.cache.Parcel(k); p != nil && p.ID == id {
-		return p, nil
+		return found{p, value}, nil
 	}
 	p := &group.Parcel{Key: k, ID: id, Version: t.b.nextVersion(), Row: row}
 	t.b.cache.PutParcel(p)
-	return p, nil
+	return found{p, value}, nil
 }
 
-func (t *transaction) parcels(q query, args ...any) ([]*group.Parcel, error) {
-	var all []*group.Parcel
+func (t *transaction) parcels(q query, args ...any) ([]found, error) {
+	var all []found
 	err := t.s.each(q, args, func(scan func(...any) error) error {
 		p, err := t.parcelAt(scan)
 		all = append(all, p)
@@ -130,7 +136,7 @@ func (t *transaction) parcel(ref shipment.Ref) (*group.Parcel, error) {
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	return all[0], nil
+	return all[0].Parcel, nil
 }
 
 func (t *transaction) latest(carrier, number string) (*group.Parcel, error) {
@@ -141,7 +147,7 @@ func (t *transaction) latest(carrier, number string) (*group.Parcel, error) {
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	p := *all[0]
+	p := *all[0].Parcel
 	p.Latest = true
 	t.b.cache.PutParcel(&p)
 	return &p, nil
@@ -232,13 +238,13 @@ func (t *transaction) parcelsOf(id string) ([]*group.Parcel, error) {
 		}
 		return all, nil
 	}
-	all, err := t.parcels(findParcels, o.ID)
+	found, err := t.parcels(findParcels, o.ID)
 	if err != nil {
 		return nil, err
 	}
-	keys := make([]group.ParcelKey, 0, len(all))
-	for _, p := range all {
-		keys = append(keys, p.Key)
+	keys, all := make([]group.ParcelKey, 0, len(found)), make([]*group.Parcel, 0, len(found))
+	for _, p := range found {
+		keys, all = append(keys, p.Key), append(all, p.Parcel)
 	}
 	t.learn(o.Key, func(o *group.Order) { o.Parcels = &keys })
 	return all, nil
@@ -406,11 +412,7 @@ func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now t
 	}
 	var given []*postpurchase.Parcel
 	for _, p := range due {
-		v, err := give(p)
-		if err != nil {
-			return nil, err
-		}
-		given = append(given, v)
+		given = append(given, p.value)
 	}
 	return given, nil
 }

@@ -76,7 +76,7 @@ type Message struct {
 // not long ago, and to ask the database is the larger part of the work. It is safe for
 // concurrent use. The zero value is empty.
 type Cache struct {
-	mu      sync.RWMutex
+	mu      sync.Mutex
 	cost    int
 	parcels map[ParcelKey]*Parcel
 	latest  map[NumberKey]ParcelKey
@@ -116,15 +116,15 @@ func (c *Cache) Clear() {
 
 // Parcel returns what is known of a parcel, or nil.
 func (c *Cache) Parcel(k ParcelKey) *Parcel {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.parcels[k]
 }
 
 // Latest returns the parcel with a number that was the latest when it was read, or nil.
 func (c *Cache) Latest(n NumberKey) *Parcel {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if k, ok := c.latest[n]; ok {
 		return c.parcels[k]
 	}
@@ -133,8 +133,8 @@ func (c *Cache) Latest(n NumberKey) *Parcel {
 
 // Order returns what is known of an order, or nil.
 func (c *Cache) Order(k OrderKey) *Order {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	return c.orders[k]
 }
 
@@ -224,8 +224,8 @@ func (c *Cache) shrink() {
 
 // Current reports whether what a draft has read is still so.
 func (c *Cache) Current(d *Draft) bool {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	for _, p := range d.parcels {
 		if now := c.parcels[p.Key]; now == nil || now.Version != p.Version {
 			return false

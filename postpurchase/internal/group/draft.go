@@ -1,6 +1,7 @@
 package group
 
 import (
+	"slices"
 	"time"
 
 	"github.com/doorstep-go/doorstep/notify"
@@ -25,7 +26,10 @@ type Draft struct {
 	refused error // there was no transaction
 }
 
-var _ postpurchase.Tx = (*Draft)(nil)
+var (
+	_ postpurchase.Tx         = (*Draft)(nil)
+	_ postpurchase.Prefetcher = (*Draft)(nil)
+)
 
 // Ended reports whether fn has ended without a transaction: Puts and Err are what it has
 // done, if what it has read is still so. Otherwise it is parked.
@@ -189,6 +193,30 @@ func (d *Draft) MessagesOfOrder(id string) ([]*postpurchase.Message, error) {
 		}
 	}
 	return in(d, func(tx postpurchase.Tx) ([]*postpurchase.Message, error) { return tx.MessagesOfOrder(id) })
+}
+
+// Prefetch implements [postpurchase.Prefetcher].
+func (d *Draft) Prefetch(refs []shipment.Ref) error {
+	if d.tx == nil && !slices.ContainsFunc(refs, func(r shipment.Ref) bool { return !d.remembers(r) }) {
+		return nil
+	}
+	tx, err := d.park()
+	if err != nil {
+		return err
+	}
+	if p, ok := tx.(postpurchase.Prefetcher); ok {
+		return p.Prefetch(refs)
+	}
+	return nil
+}
+
+// remembers reports whether all that belongs to a parcel is remembered.
+func (d *Draft) remembers(r shipment.Ref) bool {
+	p := d.r.line.cache.Latest(d.Keys.Number(r.Carrier, r.TrackingNumber))
+	return p != nil && !slices.ContainsFunc(p.Row.Orders, func(id string) bool {
+		o := d.order(id)
+		return o == nil || !o.Known || o.Message == nil
+	})
 }
 
 func (d *Draft) Message(key string) (*postpurchase.Message, error) {

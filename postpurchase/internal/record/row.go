@@ -49,13 +49,14 @@ func Parcel(p *postpurchase.Parcel) (*ParcelRow, error) {
 	return parcelRow(p, doc), nil
 }
 
-// ReadParcel makes the row of a document.
-func ReadParcel(doc []byte) (*ParcelRow, error) {
+// ReadParcel makes the row of a document, which it keeps, and reads the parcel, which is
+// the caller's.
+func ReadParcel(doc []byte) (*ParcelRow, *postpurchase.Parcel, error) {
 	p, err := Decode[postpurchase.Parcel](doc)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return parcelRow(p, slices.Clone(doc)), nil
+	return parcelRow(p, doc), p, nil
 }
 
 func parcelRow(p *postpurchase.Parcel, doc []byte) *ParcelRow {
