@@ -10,13 +10,14 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
 // DeleteOrder implements [postpurchase.Backend].
 func (b *Backend) DeleteOrder(ctx context.Context, shop, id string) error {
 	select {
-	case <-b.closed:
+	case <-b.line.Closed():
 		return ErrClosed
 	default:
 	}
@@ -24,6 +25,7 @@ func (b *Backend) DeleteOrder(ctx context.Context, shop, id string) error {
 		err := pgx.BeginFunc(ctx, b.config.Pool, func(tx pgx.Tx) error { return b.deleteOrder(ctx, tx, toText(shop), toText(id), id) })
 		switch {
 		case err == nil:
+			b.cache.Clear() // what was deleted would only be drafted on in vain
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -56,12 +58,12 @@ func (b *Backend) deleteOrder(ctx context.Context, tx pgx.Tx, shop, id, rawID st
 		return err
 	}
 	var deleted, kept []int64
-	var numbers []numberKey
+	var numbers []group.NumberKey
 	docs := [][]byte{}
 	var row, version int64
-	var n numberKey
+	var n group.NumberKey
 	var doc []byte
-	if _, err := pgx.ForEachRow(rows, []any{&row, &version, &n.shop, &n.carrier, &n.number, &doc}, func() error {
+	if _, err := pgx.ForEachRow(rows, []any{&row, &version, &n.Shop, &n.Carrier, &n.Number, &doc}, func() error {
 		p, err := record.Decode[postpurchase.Parcel](doc)
 		if err != nil {
 			return corrupt(err)
@@ -98,7 +100,7 @@ func (b *Backend) deleteOrder(ctx context.Context, tx pgx.Tx, shop, id, rawID st
 	batch.Queue(b.sql[deleteParcels], deleted)
 	batch.Queue(b.sql[setDocs], kept, docs)
 	for _, n := range numbers {
-		batch.Queue(b.sql[nameLatest], n.shop, n.carrier, n.number)
+		batch.Queue(b.sql[nameLatest], n.Shop, n.Carrier, n.Number)
 	}
 	return tx.SendBatch(ctx, batch).Close()
 }

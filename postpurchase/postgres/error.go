@@ -9,8 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/doorstep-go/doorstep/postpurchase"
 )
 
 // The troubles with a database that a program may want to tell apart. Test for them
@@ -95,8 +93,4 @@ func again(err error) bool {
 		return true
 	}
 	return (unavailable(err) || errors.Is(err, ErrUnavailable)) && !errors.Is(err, context.Canceled)
-}
-
-func notFound(what string) error {
-	return fmt.Errorf("postgres: %s: %w", what, postpurchase.ErrNotFound)
 }

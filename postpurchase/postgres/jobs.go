@@ -52,7 +52,7 @@ func (a jobArgs) job() postpurchase.Job {
 	return j
 }
 
-// queue is the River queue of a shop. River allows few characters in its name.
+// queue is the River queue of a shop, whose name is made a text already. River allows few characters in its name.
 func queue(shop string) string {
 	h := sha256.Sum256([]byte(shop))
 	return "doorstep_" + hex.EncodeToString(h[:16])
@@ -119,7 +119,7 @@ func (b *Backend) Work(ctx context.Context, shop string, do func(ctx context.Con
 	select {
 	case <-ctx.Done():
 		return nil
-	case <-b.closed:
+	case <-b.line.Closed():
 		return ErrClosed
 	default:
 	}
@@ -128,7 +128,7 @@ func (b *Backend) Work(ctx context.Context, shop string, do func(ctx context.Con
 		return fmt.Errorf("postgres: work: %w", err)
 	}
 	client, err := river.NewClient(b.driver, &river.Config{
-		Queues: map[string]river.QueueConfig{queue(shop): {
+		Queues: map[string]river.QueueConfig{queue(toText(shop)): {
 			MaxWorkers: b.config.Workers, FetchCooldown: min(cooldown, b.config.Poll), FetchPollInterval: b.config.Poll,
 		}},
 		Workers:                     workers,
@@ -225,13 +225,13 @@ const drainBatch = 16
 // Depth implements [postpurchase.Queue].
 func (b *Backend) Depth(ctx context.Context, shop string) (n int, err error) {
 	select {
-	case <-b.closed:
+	case <-b.line.Closed():
 		return 0, ErrClosed
 	default:
 	}
 	// River keeps what is done for some time; its index is by state and queue.
 	err = b.config.Pool.QueryRow(ctx, `SELECT count(*) FROM `+pgx.Identifier{b.config.JobSchema, "river_job"}.Sanitize()+`
-		WHERE queue = $1 AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')`, queue(shop)).Scan(&n)
+		WHERE queue = $1 AND state IN ('available', 'pending', 'retryable', 'running', 'scheduled')`, queue(toText(shop))).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("postgres: depth: %w", explain(err))
 	}
@@ -248,7 +248,7 @@ func (b *Backend) Drain(ctx context.Context, shop string, do func(ctx context.Co
 		if err := ctx.Err(); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
-		jobs, err := b.fetch(ctx, queue(shop))
+		jobs, err := b.fetch(ctx, queue(toText(shop)))
 		if err != nil {
 			return errors.Join(append(errs, fmt.Errorf("postgres: drain: %w", explain(err)))...)
 		}

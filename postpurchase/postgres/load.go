@@ -8,17 +8,17 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
-	"github.com/doorstep-go/doorstep/postpurchase/order"
 )
 
 // wants are the rows that the fns of a group wait for.
 type wants struct {
-	parcels  map[parcelKey]struct{}
-	latest   map[numberKey]struct{}
-	orders   map[orderKey]struct{}
-	cursors  map[cursorKey]struct{}
-	owners   map[messageKey]struct{} // which order a message belongs to
+	parcels  map[group.ParcelKey]struct{}
+	latest   map[group.NumberKey]struct{}
+	orders   map[group.OrderKey]struct{}
+	cursors  map[group.CursorKey]struct{}
+	owners   map[group.MessageKey]struct{} // which order a message belongs to
 	messages map[*orderSlot]struct{}
 	refs     map[*orderSlot]struct{} // the parcels of an order
 	lists    []func(batch *pgx.Batch)
@@ -61,7 +61,7 @@ const (
 )
 
 // mode says whether locks of a rank may be waited for.
-func (g *group) mode(rank int, wait, now query) (query, bool) {
+func (g *state) mode(rank int, wait, now query) (query, bool) {
 	if g.held < rank {
 		g.held = rank
 		return wait, true
@@ -70,7 +70,7 @@ func (g *group) mode(rank int, wait, now query) (query, bool) {
 }
 
 // load reads and locks what is wanted.
-func (g *group) load() error {
+func (g *state) load() error {
 	w := g.wants
 	g.wants = wants{}
 	g.known.rows(w)
@@ -95,14 +95,14 @@ func (g *group) load() error {
 	return g.send(batch)
 }
 
-func (g *group) send(batch *pgx.Batch) error {
+func (g *state) send(batch *pgx.Batch) error {
 	if batch.Len() == 0 {
 		return nil
 	}
 	return g.tx.SendBatch(g.ctx, batch).Close()
 }
 
-func (g *group) queue(batch *pgx.Batch, q query, args []any, row func(rows pgx.Rows) error) {
+func (g *state) queue(batch *pgx.Batch, q query, args []any, row func(rows pgx.Rows) error) {
 	batch.Queue(g.b.sql[q], args...).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			if err := row(rows); err != nil {
@@ -114,7 +114,7 @@ func (g *group) queue(batch *pgx.Batch, q query, args []any, row func(rows pgx.R
 }
 
 // there asks whether a query without locks finds rows; it must not.
-func (g *group) there(q query, args []any) func(batch *pgx.Batch) {
+func (g *state) there(q query, args []any) func(batch *pgx.Batch) {
 	return func(batch *pgx.Batch) {
 		batch.Queue(g.b.sql[q], args...).QueryRow(func(row pgx.Row) error {
 			var n int
@@ -130,42 +130,42 @@ func (g *group) there(q query, args []any) func(batch *pgx.Batch) {
 }
 
 type parcelArgs struct {
-	keys                  []parcelKey
+	keys                  []group.ParcelKey
 	latest                []bool
 	shop, carrier, number []string
 	epoch                 []*int64
 	known                 []int64
-	cached                []*cachedParcel
+	cached                []*group.Parcel
 	found                 []bool
 }
 
-func (a *parcelArgs) add(k parcelKey, latest bool, known *cachedParcel) {
+func (a *parcelArgs) add(k group.ParcelKey, latest bool, known *group.Parcel) {
 	a.keys, a.latest, a.found = append(a.keys, k), append(a.latest, latest), append(a.found, false)
-	a.shop, a.carrier, a.number = append(a.shop, k.shop), append(a.carrier, k.carrier), append(a.number, k.number)
+	a.shop, a.carrier, a.number = append(a.shop, k.Shop), append(a.carrier, k.Carrier), append(a.number, k.Number)
 	var epoch *int64
 	if !latest {
-		n := int64(k.epoch)
+		n := int64(k.Epoch)
 		epoch = &n
 	}
 	var version int64
 	if known != nil {
-		version = known.version
+		version = known.Version
 	}
 	a.epoch, a.known, a.cached = append(a.epoch, epoch), append(a.known, version), append(a.cached, known)
 }
 
 func (a *parcelArgs) args() []any { return []any{a.shop, a.carrier, a.number, a.epoch, a.known} }
 
-func (g *group) loadParcels(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batch)) {
+func (g *state) loadParcels(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batch)) {
 	if len(w.parcels)+len(w.latest) == 0 {
 		return
 	}
 	all := &parcelArgs{}
 	for k := range w.parcels {
-		all.add(k, false, g.b.cache.parcel(k))
+		all.add(k, false, g.b.cache.Parcel(k))
 	}
 	for n := range w.latest {
-		all.add(parcelKey{numberKey: n}, true, g.b.cache.latestOf(n))
+		all.add(group.ParcelKey{NumberKey: n}, true, g.b.cache.Latest(n))
 	}
 	q, waits := g.mode(rankParcels, lockParcels, lockParcelsNow)
 	g.queue(batch, q, all.args(), func(rows pgx.Rows) error {
@@ -179,10 +179,10 @@ func (g *group) loadParcels(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Bat
 		n--
 		all.found[n] = true
 		s.key = all.keys[n]
-		s.key.epoch = int(epoch)
-		slot, err := g.parcelRow(s, doc, all.cached[n])
+		s.key.Epoch = int(epoch)
+		slot, _, err := g.parcelRow(s, doc, all.cached[n])
 		if err == nil && all.latest[n] {
-			g.latest[s.key.numberKey] = &latestSlot{parcel: slot}
+			g.latest[s.key.NumberKey] = &latestSlot{parcel: slot}
 		}
 		return err
 	})
@@ -197,7 +197,7 @@ func (g *group) loadParcels(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Bat
 				absent.add(k, all.latest[i], nil)
 			}
 			if all.latest[i] {
-				g.latest[k.numberKey] = &latestSlot{}
+				g.latest[k.NumberKey] = &latestSlot{}
 			} else if g.parcels[k] == nil {
 				g.parcels[k] = &parcelSlot{key: k}
 			}
@@ -208,41 +208,42 @@ func (g *group) loadParcels(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Bat
 	})
 }
 
-// parcelRow makes a slot of a row, or returns the one there is.
-func (g *group) parcelRow(s parcelSlot, doc []byte, cached *cachedParcel) (*parcelSlot, error) {
+// parcelRow makes a slot of a row, or returns the one there is. Where the document was
+// read it also returns the parcel, which is the caller's.
+func (g *state) parcelRow(s parcelSlot, doc []byte, cached *group.Parcel) (*parcelSlot, *postpurchase.Parcel, error) {
 	if old := g.parcels[s.key]; old != nil {
-		return old, nil
+		return old, nil, nil
 	}
+	var p *postpurchase.Parcel
 	if doc == nil {
-		s.base, s.cost = cached.parcel, cached.cost
+		s.base = cached.Row
 	} else {
-		p, err := record.Decode[postpurchase.Parcel](doc)
-		if err != nil {
-			return nil, corrupt(err)
+		var err error
+		if s.base, p, err = record.ReadParcel(doc); err != nil {
+			return nil, nil, corrupt(err)
 		}
-		s.base, s.cost = p, len(doc)
-		g.b.cache.putParcel(s.key, s.latest, &cachedParcel{version: s.version, parcel: p, cost: s.cost})
+		g.b.cache.PutParcel(&group.Parcel{Key: s.key, ID: s.id, Version: s.version, Latest: s.latest, Row: s.base})
 	}
 	s.now = s.base
 	slot := &s
 	g.parcels[s.key] = slot
-	if s.latest && g.latest[s.key.numberKey] == nil {
-		g.latest[s.key.numberKey] = &latestSlot{parcel: slot}
+	if s.latest && g.latest[s.key.NumberKey] == nil {
+		g.latest[s.key.NumberKey] = &latestSlot{parcel: slot}
 	}
-	return slot, nil
+	return slot, p, nil
 }
 
-func (g *group) loadOrders(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batch)) {
+func (g *state) loadOrders(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batch)) {
 	if len(w.orders) == 0 {
 		return
 	}
 	keys := slices.Collect(maps.Keys(w.orders))
 	shops, ids, known := make([]string, len(keys)), make([]string, len(keys)), make([]int64, len(keys))
-	cached := make([]*cachedOrder, len(keys))
+	cached := make([]*group.Order, len(keys))
 	for i, k := range keys {
-		shops[i], ids[i] = k.shop, k.id
-		if cached[i] = g.b.cache.order(k); cached[i] != nil {
-			known[i] = cached[i].version
+		shops[i], ids[i] = k.Shop, k.ID
+		if cached[i] = g.b.cache.Order(k); cached[i] != nil {
+			known[i] = cached[i].Version
 		}
 	}
 	found := make([]bool, len(keys))
@@ -268,11 +269,7 @@ func (g *group) loadOrders(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batc
 		if doc == nil {
 			return nil
 		}
-		o, err := record.Decode[order.Order](doc)
-		if err != nil {
-			return corrupt(err)
-		}
-		s.base, s.now, s.cost = o, o, len(doc)
+		s.now = &record.OrderRow{ID: fromText(s.key.ID), Doc: doc}
 		return nil
 	})
 	*missing = append(*missing, func(batch *pgx.Batch) {
@@ -281,9 +278,9 @@ func (g *group) loadOrders(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batc
 			if found[i] {
 				continue
 			}
-			absentShops, absentIDs = append(absentShops, k.shop), append(absentIDs, k.id)
+			absentShops, absentIDs = append(absentShops, k.Shop), append(absentIDs, k.ID)
 			if g.orders[k] == nil {
-				g.orders[k] = &orderSlot{key: k, messages: new([]*messageSlot), refs: new([]parcelKey)}
+				g.orders[k] = &orderSlot{key: k, messages: new([]*messageSlot), refs: new([]group.ParcelKey)}
 			}
 		}
 		if !waits && len(absentIDs) > 0 {
@@ -293,20 +290,20 @@ func (g *group) loadOrders(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batc
 }
 
 // fromCache gives an order what its version stands for.
-func (g *group) fromCache(s *orderSlot, c *cachedOrder) {
-	s.base, s.now, s.cost = c.order, c.order, c.cost
-	if c.messages != nil {
-		list := make([]*messageSlot, 0, len(*c.messages))
-		for _, m := range *c.messages {
-			list = append(list, g.messageRow(s, m.id, m.message))
+func (g *state) fromCache(s *orderSlot, c *group.Order) {
+	s.now = c.Row
+	if c.Message != nil {
+		list := make([]*messageSlot, 0, len(*c.Message))
+		for _, m := range *c.Message {
+			list = append(list, g.messageRow(s, m.ID, m.Row))
 		}
 		s.messages = &list
 	}
-	s.refs = c.parcels // which have versions of their own
+	s.refs = c.Parcels // which have versions of their own
 }
 
-func (g *group) messageRow(owner *orderSlot, id int64, m *postpurchase.Message) *messageSlot {
-	k := messageOf(owner.key.shop, m.Key)
+func (g *state) messageRow(owner *orderSlot, id int64, m *record.MessageRow) *messageSlot {
+	k := group.MessageKey{Shop: owner.key.Shop, Key: toText(m.Key)}
 	slot := g.messages[k]
 	switch {
 	case slot == nil:
@@ -319,14 +316,14 @@ func (g *group) messageRow(owner *orderSlot, id int64, m *postpurchase.Message) 
 	return slot
 }
 
-func (g *group) loadCursors(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batch)) {
+func (g *state) loadCursors(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batch)) {
 	if len(w.cursors) == 0 {
 		return
 	}
 	keys := slices.Collect(maps.Keys(w.cursors))
 	shops, names, found := make([]string, len(keys)), make([]string, len(keys)), make([]bool, len(keys))
 	for i, k := range keys {
-		shops[i], names[i] = k.shop, k.name
+		shops[i], names[i] = k.Shop, k.Name
 	}
 	q, waits := g.mode(rankCursors, lockCursors, lockCursorsNow)
 	g.queue(batch, q, []any{shops, names}, func(rows pgx.Rows) error {
@@ -347,7 +344,7 @@ func (g *group) loadCursors(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Bat
 			if found[i] {
 				continue
 			}
-			absentShops, absentNames = append(absentShops, k.shop), append(absentNames, k.name)
+			absentShops, absentNames = append(absentShops, k.Shop), append(absentNames, k.Name)
 			if g.cursors[k] == nil {
 				g.cursors[k] = &cursorSlot{key: k}
 			}
@@ -358,7 +355,7 @@ func (g *group) loadCursors(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Bat
 	})
 }
 
-func (g *group) cursorRow(s cursorSlot, doc []byte) (*cursorSlot, error) {
+func (g *state) cursorRow(s cursorSlot, doc []byte) (*cursorSlot, error) {
 	if old := g.cursors[s.key]; old != nil {
 		return old, nil
 	}
@@ -371,16 +368,16 @@ func (g *group) cursorRow(s cursorSlot, doc []byte) (*cursorSlot, error) {
 	return &s, nil
 }
 
-func (g *group) wantOwner(k messageKey) { put(&g.wants.owners, k, struct{}{}) }
+func (g *state) wantOwner(k group.MessageKey) { put(&g.wants.owners, k, struct{}{}) }
 
-func (g *group) loadOwners(batch *pgx.Batch, w *wants) {
+func (g *state) loadOwners(batch *pgx.Batch, w *wants) {
 	if len(w.owners) == 0 {
 		return
 	}
 	keys := slices.Collect(maps.Keys(w.owners))
 	shops, ids := make([]string, len(keys)), make([]string, len(keys))
 	for i, k := range keys {
-		shops[i], ids[i] = k.shop, k.key
+		shops[i], ids[i] = k.Shop, k.Key
 		g.owners[k] = nil
 	}
 	g.queue(batch, ordersOfMessages, []any{shops, ids}, func(rows pgx.Rows) error {
@@ -390,12 +387,12 @@ func (g *group) loadOwners(batch *pgx.Batch, w *wants) {
 			return err
 		}
 		k := keys[n-1]
-		g.owners[k] = &orderKey{k.shop, orderID}
+		g.owners[k] = &group.OrderKey{Shop: k.Shop, ID: orderID}
 		return nil
 	})
 }
 
-func (g *group) loadMessages(batch *pgx.Batch, w *wants) {
+func (g *state) loadMessages(batch *pgx.Batch, w *wants) {
 	if len(w.messages) == 0 {
 		return
 	}
@@ -413,11 +410,8 @@ func (g *group) loadMessages(batch *pgx.Batch, w *wants) {
 		if err := rows.Scan(&owner, &id, &key, &doc); err != nil {
 			return err
 		}
-		m, err := record.Decode[postpurchase.Message](doc)
-		if err != nil {
-			return corrupt(err)
-		}
 		s := byID[owner]
+		m := &record.MessageRow{Doc: doc, Key: fromText(key), OrderID: fromText(s.key.ID)}
 		*s.messages = append(*s.messages, g.messageRow(s, id, m))
 		return nil
 	})
@@ -425,24 +419,24 @@ func (g *group) loadMessages(batch *pgx.Batch, w *wants) {
 
 // loadRefs finds which parcels orders have, and leaves it to the next step to read
 // those.
-func (g *group) loadRefs(batch *pgx.Batch, w *wants) {
+func (g *state) loadRefs(batch *pgx.Batch, w *wants) {
 	if len(w.refs) == 0 {
 		return
 	}
 	byID, ids := map[int64]*orderSlot{}, []int64{}
 	for s := range w.refs {
 		if s.refs == nil {
-			s.refs = new([]parcelKey)
+			s.refs = new([]group.ParcelKey)
 			byID[s.id], ids = s, append(ids, s.id)
 		}
 	}
 	g.queue(batch, refsOfOrders, []any{ids}, func(rows pgx.Rows) error {
 		var owner, epoch int64
-		var k parcelKey
-		if err := rows.Scan(&owner, &k.shop, &k.carrier, &k.number, &epoch); err != nil {
+		var k group.ParcelKey
+		if err := rows.Scan(&owner, &k.Shop, &k.Carrier, &k.Number, &epoch); err != nil {
 			return err
 		}
-		k.epoch = int(epoch)
+		k.Epoch = int(epoch)
 		s := byID[owner]
 		*s.refs = append(*s.refs, k)
 		return nil

@@ -21,7 +21,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,6 +29,8 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
 // Config is what can be chosen. Only Pool is required.
@@ -86,17 +87,12 @@ type Backend struct {
 	config Config
 	silent *slog.Logger // for what is not trouble, such as migrations
 	sql    [queryCount]string
+	views  [record.QueryCount]string
 
 	driver *riverpgxv5.Driver
 	insert *river.Client[pgx.Tx]
-	cache  cache
-
-	mu      sync.Mutex
-	closed  chan struct{}
-	idle    sync.Cond // with mu: nobody writes
-	writers int
-	waiting map[string][]*request // by shop
-	turns   []string              // shops that have something waiting, whose turn is next first
+	line   *group.Line
+	cache  group.Cache
 }
 
 var (
@@ -115,12 +111,12 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	if err := c.complete(); err != nil {
 		return nil, err
 	}
+	dialect := record.Postgres(pgx.Identifier{c.Schema}.Sanitize())
 	b := &Backend{
-		config: c, silent: slog.New(slog.DiscardHandler), sql: queries(c.Schema),
-		driver: riverpgxv5.New(c.Pool), closed: make(chan struct{}), waiting: map[string][]*request{},
+		config: c, silent: slog.New(slog.DiscardHandler), sql: queries(dialect), views: record.Vocabulary(dialect),
+		driver: riverpgxv5.New(c.Pool),
 	}
-	b.idle.L = &b.mu
-	b.cache.clear()
+	b.line = group.NewLine(&b.cache, c.Writers, ErrClosed, b.commit)
 	if err := b.migrate(ctx); err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", explain(err))
 	}
@@ -189,7 +185,7 @@ func (c *Config) complete() error {
 // Backend: it holds one of the pool's connections.
 func (b *Backend) View(ctx context.Context, shop string, fn func(r postpurchase.Reader) error) error {
 	select {
-	case <-b.closed:
+	case <-b.line.Closed():
 		return ErrClosed
 	default:
 	}
@@ -201,25 +197,47 @@ func (b *Backend) View(ctx context.Context, shop string, fn func(r postpurchase.
 		return fmt.Errorf("postgres: view: %w", explain(err))
 	}
 	defer tx.Rollback(context.WithoutCancel(ctx))
-	err = fn(&reader{b: b, ctx: ctx, tx: tx, shop: toText(shop)})
+	err = fn(&record.Reader{Shop: toText(shop), Rows: b.rows(ctx, tx), Corrupt: corrupt})
 	if err != nil && ctx.Err() != nil && tx.Conn().IsClosed() {
 		return ctx.Err()
 	}
 	return err
 }
 
+// rows asks a query of the vocabulary in a View's transaction.
+func (b *Backend) rows(ctx context.Context, tx pgx.Tx) func(record.Query, []any, func(func(...any) error) error) error {
+	fail := func(err error) error {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return explain(err)
+	}
+	return func(q record.Query, args []any, row func(scan func(...any) error) error) error {
+		for i, a := range args[1:] { // the shop is made already
+			if s, ok := a.(string); ok {
+				args[1+i] = toText(s)
+			}
+		}
+		rows, err := tx.Query(ctx, b.views[q], args...)
+		if err != nil {
+			return fail(err)
+		}
+		defer rows.Close()
+		for rows.Next() {
+			if err := row(rows.Scan); err != nil {
+				return err
+			}
+		}
+		if err := rows.Err(); err != nil {
+			return fail(err)
+		}
+		return nil
+	}
+}
+
 // Close implements [postpurchase.Backend]. Updates that have begun are committed, later
 // ones return [ErrClosed]. End what runs in Work before. The pool stays open.
 func (b *Backend) Close() error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	select {
-	case <-b.closed:
-	default:
-		close(b.closed)
-	}
-	for b.writers > 0 {
-		b.idle.Wait()
-	}
+	b.line.Close()
 	return nil
 }

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/doorstep-go/doorstep/notify"
 	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 	"github.com/doorstep-go/doorstep/postpurchase/order"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
@@ -16,26 +18,19 @@ import (
 // transaction is one run of one Update's fn. What it puts is its own until fn has
 // returned, and then becomes part of the group's state.
 type transaction struct {
-	g       *group
-	r       *request
+	*group.Puts
+	g       *state
+	r       *group.Request
 	shop    string
 	started bool
+	stale   bool       // its draft has read what is no longer so
 	parked  bool       // waits for rows
 	resume  chan error // when they are there, or never will be
 	failed  error
-	err     error // of fn
+	ended   bool // fn has
+	err     error
 
 	reads []read
-
-	// What was put. The rows are not read before fn has returned, and then for all at
-	// once.
-	ended    bool // fn has returned
-	parcels  held[parcelKey, postpurchase.Parcel]
-	orders   held[orderKey, order.Order]
-	messages held[messageKey, postpurchase.Message]
-	cursors  held[cursorKey, postpurchase.Cursor]
-	inbox    []postpurchase.InboxItem
-	jobs     []postpurchase.Job
 }
 
 type read struct {
@@ -43,33 +38,20 @@ type read struct {
 	was   int
 }
 
-// held are things that were put, in the order of their first put.
-type held[K comparable, V any] struct {
-	keys  []K
-	byKey map[K]*V
+var (
+	_ group.Transaction       = (*transaction)(nil)
+	_ postpurchase.Prefetcher = (*transaction)(nil)
+)
+
+// newTransaction returns the transaction of a request, which goes on from puts.
+func newTransaction(g *state, r *group.Request, puts *group.Puts) *transaction {
+	return &transaction{Puts: puts, g: g, r: r, shop: puts.Keys.Shop, resume: make(chan error)}
 }
 
-func (h *held[K, V]) put(k K, v *V) {
-	if h.byKey == nil {
-		h.byKey = map[K]*V{}
-	}
-	if _, ok := h.byKey[k]; !ok {
-		h.keys = append(h.keys, k)
-	}
-	h.byKey[k] = v
-}
-
-var _ postpurchase.Tx = (*transaction)(nil)
-
-// call runs fn on the goroutine of its caller, who gets a panic of it.
-func (t *transaction) call(fn func(tx postpurchase.Tx) error) {
-	ended := false
-	defer func() {
-		t.r.gone = !ended
-		t.g.baton <- struct{}{}
-	}()
-	t.err = fn(t)
-	ended, t.ended = true, true
+// Ended implements [group.Transaction].
+func (t *transaction) Ended() {
+	t.ended, t.err = true, t.r.Err
+	t.g.baton <- struct{}{}
 }
 
 // park waits until what the group wants was read.
@@ -96,7 +78,7 @@ func (t *transaction) current() bool {
 // not.
 func (t *transaction) resolve() bool {
 	g, ready := t.g, true
-	wantOrder := func(k orderKey) *orderSlot {
+	wantOrder := func(k group.OrderKey) *orderSlot {
 		s := g.orders[k]
 		if s == nil {
 			ready = false
@@ -104,36 +86,36 @@ func (t *transaction) resolve() bool {
 		}
 		return s
 	}
-	wantMessages := func(k orderKey) {
+	wantMessages := func(k group.OrderKey) {
 		if s := wantOrder(k); s != nil && s.messages == nil {
 			ready = false
 			put(&g.wants.messages, s, struct{}{})
 		}
 	}
-	for _, k := range t.parcels.keys {
-		p, s := t.parcels.byKey[k], g.parcels[k]
+	for i, k := range t.Parcels.Keys {
+		p, s := t.Parcels.At(i), g.parcels[k]
 		if s == nil {
 			ready = false
 			put(&g.wants.parcels, k, struct{}{})
 		}
-		if (s == nil || s.now == nil) && g.latest[k.numberKey] == nil { // a new one may be the latest
+		if (s == nil || s.now == nil) && g.latest[k.NumberKey] == nil { // a new one may be the latest
 			ready = false
-			put(&g.wants.latest, k.numberKey, struct{}{})
+			put(&g.wants.latest, k.NumberKey, struct{}{})
 		}
 		if s == nil {
 			continue
 		}
 		for _, id := range ordersOf(s.now, p) {
-			if record.HasOrder(s.now, id) != record.HasOrder(p, id) {
-				wantOrder(orderOf(t.shop, id))
+			if s.now.Has(id) != p.Has(id) {
+				wantOrder(t.Keys.Order(id))
 			}
 		}
 	}
-	for _, k := range t.orders.keys {
+	for _, k := range t.Orders.Keys {
 		wantOrder(k)
 	}
-	for _, k := range t.messages.keys {
-		wantMessages(orderOf(t.shop, t.messages.byKey[k].OrderID))
+	for i, k := range t.Messages.Keys {
+		wantMessages(t.Keys.Order(t.Messages.At(i).OrderID))
 		if !g.resolve[k] || g.messages[k] != nil {
 			continue
 		}
@@ -145,7 +127,7 @@ func (t *transaction) resolve() bool {
 			wantMessages(*owner)
 		}
 	}
-	for _, k := range t.cursors.keys {
+	for _, k := range t.Cursors.Keys {
 		if g.cursors[k] == nil {
 			ready = false
 			put(&g.wants.cursors, k, struct{}{})
@@ -157,41 +139,41 @@ func (t *transaction) resolve() bool {
 // accept makes what was put part of the group's state.
 func (t *transaction) accept() {
 	g := t.g
-	changes := len(t.parcels.keys) + len(t.orders.keys) + len(t.messages.keys) + len(t.cursors.keys) + len(t.inbox)
-	for _, k := range t.parcels.keys {
-		t.acceptParcel(g.parcels[k], t.parcels.byKey[k])
+	changes := len(t.Parcels.Keys) + len(t.Orders.Keys) + len(t.Messages.Keys) + len(t.Cursors.Keys) + len(t.Puts.Inbox)
+	for i, k := range t.Parcels.Keys {
+		t.acceptParcel(g.parcels[k], t.Parcels.At(i))
 	}
-	for _, k := range t.orders.keys {
+	for i, k := range t.Orders.Keys {
 		s := g.orders[k]
-		s.now, s.changed = t.orders.byKey[k], true
+		s.now, s.changed = t.Orders.At(i), true
 		g.bump(s)
 	}
-	for _, k := range t.messages.keys {
-		t.acceptMessage(k, t.messages.byKey[k])
+	for i, k := range t.Messages.Keys {
+		t.acceptMessage(k, t.Messages.At(i))
 	}
-	for _, k := range t.cursors.keys {
+	for i, k := range t.Cursors.Keys {
 		s := g.cursors[k]
-		s.now = t.cursors.byKey[k]
+		s.now = t.Cursors.At(i)
 		s.stamp++
 		if !s.changed {
 			s.changed = true
 			g.changedCursors = append(g.changedCursors, s)
 		}
 	}
-	for _, i := range t.inbox {
+	for _, i := range t.Puts.Inbox {
 		g.inbox = append(g.inbox, inboxItem{t.shop, i})
 	}
-	for _, j := range t.jobs {
-		g.jobs = append(g.jobs, shopJob{t.r.shop, j})
+	for _, j := range t.Jobs {
+		g.jobs = append(g.jobs, shopJob{t.shop, j})
 	}
 	if changes > 0 {
 		g.stamp++
 	}
 }
 
-func (t *transaction) acceptMessage(k messageKey, m *postpurchase.Message) {
+func (t *transaction) acceptMessage(k group.MessageKey, m *record.MessageRow) {
 	g := t.g
-	owner, s := g.orders[orderOf(t.shop, m.OrderID)], g.messages[k]
+	owner, s := g.orders[t.Keys.Order(m.OrderID)], g.messages[k]
 	if s == nil {
 		s = &messageSlot{key: k}
 		g.messages[k] = s
@@ -213,20 +195,20 @@ func (t *transaction) acceptMessage(k messageKey, m *postpurchase.Message) {
 	}
 }
 
-func (t *transaction) acceptParcel(s *parcelSlot, p *postpurchase.Parcel) {
+func (t *transaction) acceptParcel(s *parcelSlot, p *record.ParcelRow) {
 	g := t.g
 	for _, id := range ordersOf(s.now, p) {
-		was, is := record.HasOrder(s.now, id), record.HasOrder(p, id)
+		was, is := s.now.Has(id), p.Has(id)
 		if was == is {
 			continue
 		}
-		o := g.orders[orderOf(t.shop, id)]
+		o := g.orders[t.Keys.Order(id)]
 		g.bump(o)
 		if is && o.parcels != nil && !slices.Contains(*o.parcels, s) {
 			*o.parcels = append(*o.parcels, s)
 		}
 	}
-	if l := g.latest[s.key.numberKey]; l != nil && (l.parcel == nil || l.parcel.key.epoch < s.key.epoch) {
+	if l := g.latest[s.key.NumberKey]; l != nil && (l.parcel == nil || l.parcel.key.Epoch < s.key.Epoch) {
 		l.parcel = s
 		l.stamp++
 	}
@@ -239,7 +221,7 @@ func (t *transaction) acceptParcel(s *parcelSlot, p *postpurchase.Parcel) {
 }
 
 // bump says that an order, or what belongs to it, has changed.
-func (g *group) bump(o *orderSlot) {
+func (g *state) bump(o *orderSlot) {
 	o.stamp++
 	if !o.bumps {
 		o.bumps = true
@@ -248,14 +230,14 @@ func (g *group) bump(o *orderSlot) {
 }
 
 // ordersOf are the orders of a parcel before or after a change, each once.
-func ordersOf(parcels ...*postpurchase.Parcel) (ids []string) {
-	for _, p := range parcels {
+func ordersOf(rows ...*record.ParcelRow) (ids []string) {
+	for _, p := range rows {
 		if p == nil {
 			continue
 		}
-		for _, o := range p.Orders {
-			if !slices.Contains(ids, o.OrderID) {
-				ids = append(ids, o.OrderID)
+		for _, id := range p.Orders {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
 			}
 		}
 	}
@@ -265,7 +247,7 @@ func ordersOf(parcels ...*postpurchase.Parcel) (ids []string) {
 // The following return slots once they are read.
 
 func (t *transaction) parcelSlot(ref shipment.Ref) (*parcelSlot, error) {
-	k := keyOf(t.shop, ref)
+	k := t.Keys.Parcel(ref)
 	for {
 		if s := t.g.parcels[k]; s != nil {
 			t.saw(&s.stamp)
@@ -279,7 +261,7 @@ func (t *transaction) parcelSlot(ref shipment.Ref) (*parcelSlot, error) {
 }
 
 func (t *transaction) latestSlot(carrier, number string) (*latestSlot, error) {
-	n := numberOf(t.shop, carrier, number)
+	n := t.Keys.Number(carrier, number)
 	for {
 		if s := t.g.latest[n]; s != nil {
 			t.saw(&s.stamp)
@@ -293,7 +275,7 @@ func (t *transaction) latestSlot(carrier, number string) (*latestSlot, error) {
 }
 
 func (t *transaction) orderSlot(id string) (*orderSlot, error) {
-	k := orderOf(t.shop, id)
+	k := t.Keys.Order(id)
 	for {
 		if s := t.g.orders[k]; s != nil {
 			t.saw(&s.stamp)
@@ -345,7 +327,7 @@ func (t *transaction) orderWithParcels(id string) (*orderSlot, error) {
 			}
 			// Those that got the order in this group before its list was read.
 			for _, p := range t.g.changedParcels {
-				if p.key.shop == t.shop && record.HasOrder(p.now, id) && !slices.Contains(list, p) {
+				if p.key.Shop == t.shop && p.now.Has(id) && !slices.Contains(list, p) {
 					list = append(list, p)
 				}
 			}
@@ -361,7 +343,7 @@ func (t *transaction) orderWithParcels(id string) (*orderSlot, error) {
 // messageSlot finds a message wherever it is, together with its order. It is nil if
 // there is none.
 func (t *transaction) messageSlot(key string) (*messageSlot, error) {
-	k := messageOf(t.shop, key)
+	k := t.Keys.Message(key)
 	for {
 		if s := t.g.messages[k]; s != nil {
 			t.saw(&s.stamp)
@@ -379,7 +361,7 @@ func (t *transaction) messageSlot(key string) (*messageSlot, error) {
 			t.saw(&t.g.stamp)
 			return nil, nil
 		default:
-			o, err := t.orderWithMessages(fromText(owner.id))
+			o, err := t.orderWithMessages(fromText(owner.ID))
 			if err != nil {
 				return nil, err
 			}
@@ -392,7 +374,7 @@ func (t *transaction) messageSlot(key string) (*messageSlot, error) {
 }
 
 func (t *transaction) cursorSlot(name string) (*cursorSlot, error) {
-	k := cursorKey{t.shop, toText(name)}
+	k := t.Keys.Cursor(name)
 	for {
 		if s := t.g.cursors[k]; s != nil {
 			t.saw(&s.stamp)
@@ -414,53 +396,116 @@ func (t *transaction) list(q query, args []any, row func(rows pgx.Rows) error) e
 
 // The values as this Update sees them.
 
-func (t *transaction) parcel(s *parcelSlot) *postpurchase.Parcel {
-	if v, ok := t.parcels.byKey[s.key]; ok {
+func (t *transaction) parcel(s *parcelSlot) *record.ParcelRow {
+	if v, ok := t.Parcels.Get(s.key); ok {
 		return v
 	}
 	return s.now
 }
 
-func (t *transaction) order(s *orderSlot) *order.Order {
-	if v, ok := t.orders.byKey[s.key]; ok {
+func (t *transaction) order(s *orderSlot) *record.OrderRow {
+	if v, ok := t.Orders.Get(s.key); ok {
 		return v
 	}
 	return s.now
 }
 
-func (t *transaction) message(s *messageSlot) *postpurchase.Message {
-	if v, ok := t.messages.byKey[s.key]; ok {
+func (t *transaction) message(s *messageSlot) *record.MessageRow {
+	if v, ok := t.Messages.Get(s.key); ok {
 		return v
 	}
 	return s.now
 }
 
 func (t *transaction) cursor(s *cursorSlot) *postpurchase.Cursor {
-	if v, ok := t.cursors.byKey[s.key]; ok {
+	if v, ok := t.Cursors.Get(s.key); ok {
 		return v
 	}
 	return s.now
 }
 
-func giveParcel(p *postpurchase.Parcel) (*postpurchase.Parcel, error) {
+func giveParcel(p *record.ParcelRow) (*postpurchase.Parcel, error) {
 	if p == nil {
-		return nil, notFound("parcel")
+		return nil, record.NotFound("parcel")
 	}
-	return record.CloneParcel(p), nil
+	v, err := p.Parcel()
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return v, nil
+}
+
+func giveOrder(o *record.OrderRow) (*order.Order, error) {
+	if o == nil {
+		return nil, record.NotFound("order")
+	}
+	v, err := o.Order()
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return v, nil
+}
+
+func giveMessage(m *record.MessageRow) (*postpurchase.Message, error) {
+	v, err := m.Message()
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return v, nil
+}
+
+// Prefetch implements [postpurchase.Prefetcher]: three steps, however many parcels.
+func (t *transaction) Prefetch(refs []shipment.Ref) error {
+	g := t.g
+	for _, r := range refs {
+		if n := t.Keys.Number(r.Carrier, r.TrackingNumber); g.latest[n] == nil {
+			put(&g.wants.latest, n, struct{}{})
+		}
+	}
+	if err := t.parkForWants(); err != nil {
+		return err
+	}
+	var orders []group.OrderKey
+	for _, r := range refs {
+		l := g.latest[t.Keys.Number(r.Carrier, r.TrackingNumber)]
+		if l == nil || l.parcel == nil || l.parcel.now == nil {
+			continue
+		}
+		for _, id := range l.parcel.now.Orders {
+			k := t.Keys.Order(id)
+			if orders = append(orders, k); g.orders[k] == nil {
+				put(&g.wants.orders, k, struct{}{})
+			}
+		}
+	}
+	if err := t.parkForWants(); err != nil {
+		return err
+	}
+	for _, k := range orders {
+		if s := g.orders[k]; s != nil && s.messages == nil {
+			put(&g.wants.messages, s, struct{}{})
+		}
+	}
+	return t.parkForWants()
+}
+
+// parkForWants waits for rows if any are wanted, which may be for others.
+func (t *transaction) parkForWants() error {
+	if t.g.wants.empty() {
+		return nil
+	}
+	return t.park()
 }
 
 func (t *transaction) Order(id string) (*order.Order, error) {
-	if o, ok := t.orders.byKey[orderOf(t.shop, id)]; ok {
-		return record.CloneOrder(o), nil
+	if o, ok := t.Orders.Get(t.Keys.Order(id)); ok {
+		return giveOrder(o)
 	}
 	s, err := t.orderSlot(id)
 	if err != nil {
 		return nil, err
 	}
-	if s.now == nil {
-		return nil, notFound("order")
-	}
-	return record.CloneOrder(s.now), nil
+	return giveOrder(s.now)
 }
 
 func (t *transaction) OrdersByNumber(number string) ([]*order.Order, error) {
@@ -488,7 +533,7 @@ func (t *transaction) orderList(q query, arg string, is func(o *order.Order) boo
 	}
 	var slots []*orderSlot
 	for _, id := range ids {
-		if k := orderOf(t.shop, id); t.g.orders[k] == nil {
+		if k := t.Keys.Order(id); t.g.orders[k] == nil {
 			put(&t.g.wants.orders, k, struct{}{})
 		}
 	}
@@ -501,16 +546,26 @@ func (t *transaction) orderList(q query, arg string, is func(o *order.Order) boo
 	}
 	slots = append(slots, t.g.changedOrders...)
 	var all []*order.Order
-	seen := map[orderKey]bool{}
-	for _, s := range slots {
-		if o := t.order(s); s.key.shop == t.shop && o != nil && is(o) && !seen[s.key] {
-			all = append(all, record.CloneOrder(o))
+	seen := map[group.OrderKey]bool{}
+	add := func(k group.OrderKey, row *record.OrderRow) error {
+		if seen[k] || k.Shop != t.shop || row == nil {
+			return nil
 		}
-		seen[s.key] = true
+		seen[k] = true
+		o, err := giveOrder(row)
+		if err == nil && is(o) {
+			all = append(all, o)
+		}
+		return err
 	}
-	for _, k := range t.orders.keys {
-		if o := t.orders.byKey[k]; !seen[k] && is(o) {
-			all = append(all, record.CloneOrder(o))
+	for _, s := range slots {
+		if err := add(s.key, t.order(s)); err != nil {
+			return nil, err
+		}
+	}
+	for i, k := range t.Orders.Keys {
+		if err := add(k, t.Orders.At(i)); err != nil {
+			return nil, err
 		}
 	}
 	slices.Reverse(all) // the last kept first, where the time is the same
@@ -519,8 +574,8 @@ func (t *transaction) orderList(q query, arg string, is func(o *order.Order) boo
 }
 
 func (t *transaction) Parcel(ref shipment.Ref) (*postpurchase.Parcel, error) {
-	if p, ok := t.parcels.byKey[keyOf(t.shop, ref)]; ok {
-		return record.CloneParcel(p), nil
+	if p, ok := t.Parcels.Get(t.Keys.Parcel(ref)); ok {
+		return giveParcel(p)
 	}
 	s, err := t.parcelSlot(ref)
 	if err != nil {
@@ -534,15 +589,13 @@ func (t *transaction) LatestParcel(carrier, number string) (*postpurchase.Parcel
 	if err != nil {
 		return nil, err
 	}
-	var latest *postpurchase.Parcel
+	var latest *record.ParcelRow
 	if s := l.parcel; s != nil {
 		t.saw(&s.stamp)
 		latest = t.parcel(s)
 	}
-	for _, k := range t.parcels.keys {
-		if k.numberKey == numberOf(t.shop, carrier, number) && (latest == nil || k.epoch > latest.Shipment.Ref.Epoch) {
-			latest = t.parcels.byKey[k]
-		}
+	if mine := t.Latest(t.Keys.Number(carrier, number)); mine != nil && (latest == nil || mine.Ref.Epoch > latest.Ref.Epoch) {
+		latest = mine
 	}
 	return giveParcel(latest)
 }
@@ -552,55 +605,53 @@ func (t *transaction) ParcelsOfOrder(orderID string) ([]*postpurchase.Parcel, er
 	if err != nil {
 		return nil, err
 	}
-	var all []*postpurchase.Parcel
+	had := make([]*record.ParcelRow, 0, len(*o.parcels))
 	for _, s := range *o.parcels {
 		t.saw(&s.stamp)
-		if p := t.parcel(s); record.HasOrder(p, orderID) {
-			all = append(all, record.CloneParcel(p))
+		if s.now != nil {
+			had = append(had, s.now)
 		}
 	}
-	for _, k := range t.parcels.keys {
-		if p := t.parcels.byKey[k]; record.HasOrder(p, orderID) && !slices.ContainsFunc(*o.parcels, func(s *parcelSlot) bool { return s.key == k }) {
-			all = append(all, record.CloneParcel(p))
-		}
+	all, err := t.ParcelsOf(orderID, had)
+	if err != nil {
+		return nil, corrupt(err)
 	}
-	slices.SortStableFunc(all, func(a, b *postpurchase.Parcel) int { return a.Followed.Compare(b.Followed) })
 	return all, nil
 }
 
 // parcelList reads a list that a query finds, and what this group has changed besides.
-func (t *transaction) parcelList(slots []*parcelSlot, is func(p *postpurchase.Parcel) bool, less func(a, b *postpurchase.Parcel) int, limit int) []*postpurchase.Parcel {
+func (t *transaction) parcelList(slots []*parcelSlot, is func(p *record.ParcelRow) bool, less func(a, b *record.ParcelRow) int, limit int) []*record.ParcelRow {
 	slots = append(slots, t.g.changedParcels...)
-	seen := map[parcelKey]bool{}
-	var all []*postpurchase.Parcel
+	seen := map[group.ParcelKey]bool{}
+	var all []*record.ParcelRow
 	for _, s := range slots {
-		if v := t.parcel(s); !seen[s.key] && s.key.shop == t.shop && v != nil && is(v) {
+		if v := t.parcel(s); !seen[s.key] && s.key.Shop == t.shop && v != nil && is(v) {
 			t.saw(&s.stamp)
 			all = append(all, v)
 		}
 		seen[s.key] = true
 	}
-	for _, k := range t.parcels.keys {
-		if v := t.parcels.byKey[k]; !seen[k] && is(v) {
+	for i, k := range t.Parcels.Keys {
+		if v := t.Parcels.At(i); !seen[k] && is(v) {
 			all = append(all, v)
 		}
 	}
 	if less != nil {
 		slices.SortStableFunc(all, less)
 	}
-	all = all[:min(len(all), max(limit, 0))]
-	for i, p := range all {
-		all[i] = record.CloneParcel(p)
-	}
-	return all
+	return all[:min(len(all), max(limit, 0))]
 }
 
 // more is how many rows to read so that limit are left without the changed ones.
 func more(limit, changed int) int { return max(limit, 0) + changed }
 
 func (t *transaction) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurchase.Parcel, error) {
+	q := refsByTrouble
+	if record.ByHealth(h) == record.ParcelsByHealth {
+		q = refsByHealth
+	}
 	var refs []shipment.Ref
-	if err := t.list(byHealth(h, refsByHealth, refsByTrouble), []any{t.shop, toText(record.Health(h)), more(limit, len(t.g.changedParcels)+len(t.parcels.keys))}, func(rows pgx.Rows) error {
+	if err := t.list(q, []any{t.shop, toText(record.Health(h)), more(limit, len(t.g.changedParcels)+len(t.Parcels.Keys))}, func(rows pgx.Rows) error {
 		var r shipment.Ref
 		err := rows.Scan(&r.Carrier, &r.TrackingNumber, &r.Epoch)
 		r.Carrier, r.TrackingNumber = fromText(r.Carrier), fromText(r.TrackingNumber)
@@ -610,7 +661,7 @@ func (t *transaction) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurc
 		return nil, err
 	}
 	for _, r := range refs {
-		if k := keyOf(t.shop, r); t.g.parcels[k] == nil {
+		if k := t.Keys.Parcel(r); t.g.parcels[k] == nil {
 			put(&t.g.wants.parcels, k, struct{}{})
 		}
 	}
@@ -622,7 +673,23 @@ func (t *transaction) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurc
 		}
 		slots = append(slots, s)
 	}
-	return t.parcelList(slots, func(p *postpurchase.Parcel) bool { return record.Health(p.Health) == record.Health(h) }, nil, limit), nil
+	return giveAll(t.parcelList(slots, func(p *record.ParcelRow) bool { return p.Health == record.Health(h) }, nil, limit), nil)
+}
+
+// giveAll reads the parcels of rows, unless they were read just now.
+func giveAll(rows []*record.ParcelRow, just map[*record.ParcelRow]*postpurchase.Parcel) ([]*postpurchase.Parcel, error) {
+	var all []*postpurchase.Parcel
+	for _, row := range rows {
+		p, err := just[row], error(nil)
+		if p == nil {
+			p, err = giveParcel(row)
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
 }
 
 func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now time.Time, limit int) ([]*postpurchase.Parcel, error) {
@@ -640,39 +707,47 @@ func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now t
 	g := t.g
 	g.held = max(g.held, rankParcels) // others' rows are left out, and never waited for
 	var slots []*parcelSlot
-	if err := t.list(q, []any{t.shop, toText(carrier), record.Nanos(now), more(limit, len(g.changedParcels)+len(t.parcels.keys))}, func(rows pgx.Rows) error {
-		s := parcelSlot{key: parcelKey{numberKey: numberKey{shop: t.shop}}}
+	just := map[*record.ParcelRow]*postpurchase.Parcel{}
+	if err := t.list(q, []any{t.shop, toText(carrier), record.Nanos(now), more(limit, len(g.changedParcels)+len(t.Parcels.Keys))}, func(rows pgx.Rows) error {
+		s := parcelSlot{key: group.ParcelKey{NumberKey: group.NumberKey{Shop: t.shop}}}
 		var doc []byte
-		if err := rows.Scan(&s.id, &s.version, &s.key.epoch, &s.latest, &s.key.carrier, &s.key.number, &doc); err != nil {
+		if err := rows.Scan(&s.id, &s.version, &s.key.Epoch, &s.latest, &s.key.Carrier, &s.key.Number, &doc); err != nil {
 			return err
 		}
 		put(&g.known.parcels, s.key, struct{}{})
-		slot, err := g.parcelRow(s, doc, nil)
+		slot, p, err := g.parcelRow(s, doc, nil)
+		if err != nil {
+			return err
+		}
+		if p != nil {
+			just[slot.base] = p
+		}
 		slots = append(slots, slot)
-		return err
+		return nil
 	}); err != nil {
 		return nil, err
 	}
-	is := func(p *postpurchase.Parcel) bool {
-		at := record.Timer(p, timer)
-		return !at.IsZero() && !at.After(now) && (carrier == "" || p.Shipment.Ref.Carrier == carrier)
+	limitAt := record.Nanos(now)
+	is := func(p *record.ParcelRow) bool {
+		at := p.Timer(timer)
+		return at != nil && *at <= limitAt && (carrier == "" || p.Ref.Carrier == carrier)
 	}
-	less := func(a, b *postpurchase.Parcel) int { return record.Timer(a, timer).Compare(record.Timer(b, timer)) }
-	return t.parcelList(slots, is, less, limit), nil
+	less := func(a, b *record.ParcelRow) int { return cmp.Compare(*a.Timer(timer), *b.Timer(timer)) }
+	return giveAll(t.parcelList(slots, is, less, limit), just)
 }
 
 func (t *transaction) Message(key string) (*postpurchase.Message, error) {
-	if m, ok := t.messages.byKey[messageOf(t.shop, key)]; ok {
-		return record.CloneMessage(m), nil
+	if m, ok := t.Messages.Get(t.Keys.Message(key)); ok {
+		return giveMessage(m)
 	}
 	s, err := t.messageSlot(key)
 	if err != nil {
 		return nil, err
 	}
 	if s == nil {
-		return nil, notFound("message")
+		return nil, record.NotFound("message")
 	}
-	return record.CloneMessage(s.now), nil
+	return giveMessage(s.now)
 }
 
 func (t *transaction) MessagesOfOrder(orderID string) ([]*postpurchase.Message, error) {
@@ -680,52 +755,56 @@ func (t *transaction) MessagesOfOrder(orderID string) ([]*postpurchase.Message, 
 	if err != nil {
 		return nil, err
 	}
-	var all []*postpurchase.Message
+	had := make([]*record.MessageRow, 0, len(*o.messages))
 	for _, s := range *o.messages {
-		if m := t.message(s); m != nil && m.OrderID == orderID {
-			all = append(all, record.CloneMessage(m))
-		}
+		had = append(had, s.now)
 	}
-	for _, k := range t.messages.keys {
-		if m := t.messages.byKey[k]; m.OrderID == orderID && !slices.ContainsFunc(*o.messages, func(s *messageSlot) bool { return s.key == k }) {
-			all = append(all, record.CloneMessage(m))
-		}
+	all, err := t.MessagesOf(orderID, had)
+	if err != nil {
+		return nil, corrupt(err)
 	}
 	return all, nil
 }
 
 // messageList is parcelList for messages.
-func (t *transaction) messageList(slots []*messageSlot, is func(m *postpurchase.Message) bool, less func(a, b *postpurchase.Message) int, limit int) []*postpurchase.Message {
+func (t *transaction) messageList(slots []*messageSlot, is func(m *postpurchase.Message) bool, less func(a, b *postpurchase.Message) int, limit int) ([]*postpurchase.Message, error) {
 	slots = append(slots, t.g.changedMessages...)
-	seen := map[messageKey]bool{}
+	seen := map[group.MessageKey]bool{}
 	var all []*postpurchase.Message
+	add := func(row *record.MessageRow) error {
+		m, err := giveMessage(row)
+		if err == nil && is(m) {
+			all = append(all, m)
+		}
+		return err
+	}
 	for _, s := range slots {
-		if v := t.message(s); !seen[s.key] && s.key.shop == t.shop && v != nil && is(v) {
+		if v := t.message(s); !seen[s.key] && s.key.Shop == t.shop && v != nil {
 			t.saw(&s.stamp)
-			all = append(all, v)
+			if err := add(v); err != nil {
+				return nil, err
+			}
 		}
 		seen[s.key] = true
 	}
-	for _, k := range t.messages.keys {
-		if v := t.messages.byKey[k]; !seen[k] && is(v) {
-			all = append(all, v)
+	for i, k := range t.Messages.Keys {
+		if !seen[k] {
+			if err := add(t.Messages.At(i)); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if less != nil {
 		slices.SortStableFunc(all, less)
 	}
-	all = all[:min(len(all), max(limit, 0))]
-	for i, m := range all {
-		all[i] = record.CloneMessage(m)
-	}
-	return all
+	return all[:min(len(all), max(limit, 0))], nil
 }
 
 // found reads the orders of messages that a query has found, and returns those of the
 // messages that are still there.
 func (t *transaction) found(keys, orders []string) ([]*messageSlot, error) {
 	for _, id := range orders {
-		if k := (orderOf(t.shop, id)); t.g.orders[k] == nil {
+		if k := (t.Keys.Order(id)); t.g.orders[k] == nil {
 			put(&t.g.wants.orders, k, struct{}{})
 		}
 	}
@@ -745,7 +824,7 @@ func (t *transaction) found(keys, orders []string) ([]*messageSlot, error) {
 	}
 	var slots []*messageSlot
 	for _, k := range keys {
-		if s := t.g.messages[messageOf(t.shop, k)]; s != nil {
+		if s := t.g.messages[t.Keys.Message(k)]; s != nil {
 			slots = append(slots, s)
 		}
 	}
@@ -754,7 +833,7 @@ func (t *transaction) found(keys, orders []string) ([]*messageSlot, error) {
 
 func (t *transaction) MessagesByState(state notify.State, limit int) ([]*postpurchase.Message, error) {
 	var keys, orders []string
-	if err := t.list(keysByState, []any{t.shop, toText(string(state)), more(limit, len(t.g.changedMessages)+len(t.messages.keys))}, func(rows pgx.Rows) error {
+	if err := t.list(keysByState, []any{t.shop, toText(string(state)), more(limit, len(t.g.changedMessages)+len(t.Messages.Keys))}, func(rows pgx.Rows) error {
 		var key, id string
 		err := rows.Scan(&key, &id)
 		keys, orders = append(keys, fromText(key)), append(orders, fromText(id))
@@ -766,13 +845,13 @@ func (t *transaction) MessagesByState(state notify.State, limit int) ([]*postpur
 	if err != nil {
 		return nil, err
 	}
-	return t.messageList(slots, func(m *postpurchase.Message) bool { return m.State == state }, nil, limit), nil
+	return t.messageList(slots, func(m *postpurchase.Message) bool { return m.State == state }, nil, limit)
 }
 
 func (t *transaction) DueMessages(now time.Time, limit int) ([]*postpurchase.Message, error) {
 	t.g.held = max(t.g.held, rankOrders)
 	var keys, orders []string
-	if err := t.list(claimMessages, []any{t.shop, record.Nanos(now), more(limit, len(t.g.changedMessages)+len(t.messages.keys))}, func(rows pgx.Rows) error {
+	if err := t.list(claimMessages, []any{t.shop, record.Nanos(now), more(limit, len(t.g.changedMessages)+len(t.Messages.Keys))}, func(rows pgx.Rows) error {
 		var key, id string
 		var row int64
 		err := rows.Scan(&key, &id, &row)
@@ -788,7 +867,7 @@ func (t *transaction) DueMessages(now time.Time, limit int) ([]*postpurchase.Mes
 	is := func(m *postpurchase.Message) bool {
 		return m.State == notify.StatePending && !m.SendAt.IsZero() && !m.SendAt.After(now)
 	}
-	return t.messageList(slots, is, func(a, b *postpurchase.Message) int { return a.SendAt.Compare(b.SendAt) }, limit), nil
+	return t.messageList(slots, is, func(a, b *postpurchase.Message) int { return a.SendAt.Compare(b.SendAt) }, limit)
 }
 
 func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
@@ -801,7 +880,7 @@ func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
 		}
 		seen[i.Digest] = true
 	}
-	if err := t.list(getInbox, []any{t.shop, max(limit, 0)}, func(rows pgx.Rows) error {
+	if err := t.list(inboxItems, []any{t.shop, max(limit, 0)}, func(rows pgx.Rows) error {
 		var doc []byte
 		if err := rows.Scan(&doc); err != nil {
 			return err
@@ -820,7 +899,7 @@ func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
 			add(i.item)
 		}
 	}
-	for _, i := range t.inbox {
+	for _, i := range t.Puts.Inbox {
 		add(i)
 	}
 	slices.SortStableFunc(all, func(a, b postpurchase.InboxItem) int { return b.Received.Compare(a.Received) })
@@ -828,7 +907,7 @@ func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
 }
 
 func (t *transaction) Cursor(name string) (postpurchase.Cursor, error) {
-	if c, ok := t.cursors.byKey[cursorKey{t.shop, toText(name)}]; ok {
+	if c, ok := t.Cursors.Get(t.Keys.Cursor(name)); ok {
 		return *c, nil
 	}
 	s, err := t.cursorSlot(name)
@@ -836,7 +915,7 @@ func (t *transaction) Cursor(name string) (postpurchase.Cursor, error) {
 		return postpurchase.Cursor{}, err
 	}
 	if s.now == nil {
-		return postpurchase.Cursor{}, notFound("cursor")
+		return postpurchase.Cursor{}, record.NotFound("cursor")
 	}
 	return *s.now, nil
 }
@@ -845,10 +924,10 @@ func (t *transaction) DueCursors(now time.Time, limit int) ([]postpurchase.Curso
 	g := t.g
 	g.held = max(g.held, rankCursors)
 	var slots []*cursorSlot
-	if err := t.list(claimCursors, []any{t.shop, record.Nanos(now), more(limit, len(g.changedCursors)+len(t.cursors.keys))}, func(rows pgx.Rows) error {
-		s := cursorSlot{key: cursorKey{shop: t.shop}}
+	if err := t.list(claimCursors, []any{t.shop, record.Nanos(now), more(limit, len(g.changedCursors)+len(t.Cursors.Keys))}, func(rows pgx.Rows) error {
+		s := cursorSlot{key: group.CursorKey{Shop: t.shop}}
 		var doc []byte
-		if err := rows.Scan(&s.id, &s.version, &s.key.name, &doc); err != nil {
+		if err := rows.Scan(&s.id, &s.version, &s.key.Name, &doc); err != nil {
 			return err
 		}
 		put(&g.known.cursors, s.key, struct{}{})
@@ -861,15 +940,15 @@ func (t *transaction) DueCursors(now time.Time, limit int) ([]postpurchase.Curso
 	slots = append(slots, g.changedCursors...)
 	is := func(c *postpurchase.Cursor) bool { return c != nil && !c.Due.IsZero() && !c.Due.After(now) }
 	var all []postpurchase.Cursor
-	seen := map[cursorKey]bool{}
+	seen := map[group.CursorKey]bool{}
 	for _, s := range slots {
-		if c := t.cursor(s); s.key.shop == t.shop && is(c) && !seen[s.key] {
+		if c := t.cursor(s); s.key.Shop == t.shop && is(c) && !seen[s.key] {
 			all = append(all, *c)
 		}
 		seen[s.key] = true
 	}
-	for _, k := range t.cursors.keys {
-		if c := t.cursors.byKey[k]; !seen[k] && is(c) {
+	for i, k := range t.Cursors.Keys {
+		if c := t.Cursors.At(i); !seen[k] && is(c) {
 			all = append(all, *c)
 		}
 	}
@@ -880,7 +959,7 @@ func (t *transaction) DueCursors(now time.Time, limit int) ([]postpurchase.Curso
 func (t *transaction) NextDue() (time.Time, error) {
 	g := t.g
 	parcelIDs, messageIDs, cursorIDs := []int64{}, []int64{}, []int64{}
-	var times []time.Time
+	var times []*int64
 	// What was put and not read yet is read now, so that it can be left out.
 	for !t.resolve() {
 		if err := t.park(); err != nil {
@@ -888,84 +967,55 @@ func (t *transaction) NextDue() (time.Time, error) {
 		}
 	}
 	for _, s := range g.parcels {
-		if p, mine := t.parcels.byKey[s.key]; mine || s.changed {
+		if p, mine := t.Parcels.Get(s.key); mine || s.changed {
 			if parcelIDs = append(parcelIDs, s.id); !mine {
 				p = s.now
 			}
-			if s.key.shop == t.shop {
-				times = append(times, p.PollAt, p.CheckAt, p.RenewAt)
+			if s.key.Shop == t.shop {
+				times = append(times, p.Poll, p.Check, p.Renew)
 			}
+		}
+	}
+	pending := func(m *record.MessageRow) {
+		if m.Pending() {
+			times = append(times, m.Send)
 		}
 	}
 	for _, s := range g.changedMessages {
 		messageIDs = append(messageIDs, s.id)
-		if _, mine := t.messages.byKey[s.key]; !mine && s.key.shop == t.shop && s.now.State == notify.StatePending {
-			times = append(times, s.now.SendAt)
+		if _, mine := t.Messages.Get(s.key); !mine && s.key.Shop == t.shop {
+			pending(s.now)
 		}
 	}
-	for k, m := range t.messages.byKey {
+	for i, k := range t.Messages.Keys {
 		if s := g.messages[k]; s != nil {
 			messageIDs = append(messageIDs, s.id)
 		}
-		if m.State == notify.StatePending {
-			times = append(times, m.SendAt)
-		}
+		pending(t.Messages.At(i))
 	}
 	for _, s := range g.cursors {
-		if c, mine := t.cursors.byKey[s.key]; mine || s.changed {
+		if c, mine := t.Cursors.Get(s.key); mine || s.changed {
 			if cursorIDs = append(cursorIDs, s.id); !mine {
 				c = s.now
 			}
-			if s.key.shop == t.shop {
-				times = append(times, c.Due)
+			if s.key.Shop == t.shop {
+				times = append(times, record.Stamp(c.Due))
 			}
 		}
 	}
 	if err := t.list(nextDue, []any{t.shop, parcelIDs, messageIDs, cursorIDs}, func(rows pgx.Rows) error {
 		var next *int64
-		if err := rows.Scan(&next); err != nil || next == nil {
-			return err
-		}
-		times = append(times, time.Unix(0, *next).UTC())
-		return nil
+		err := rows.Scan(&next)
+		times = append(times, next)
+		return err
 	}); err != nil {
 		return time.Time{}, err
 	}
-	times = slices.DeleteFunc(times, time.Time.IsZero)
-	if len(times) == 0 {
-		return time.Time{}, nil
+	var next *int64
+	for _, at := range times {
+		if at != nil && (next == nil || *at < *next) {
+			next = at
+		}
 	}
-	return slices.MinFunc(times, time.Time.Compare).UTC(), nil
-}
-
-func (t *transaction) PutOrder(o *order.Order) error {
-	t.orders.put(orderOf(t.shop, o.ID), record.CloneOrder(o))
-	return nil
-}
-
-func (t *transaction) PutParcel(p *postpurchase.Parcel) error {
-	t.parcels.put(keyOf(t.shop, p.Shipment.Ref), record.CloneParcel(p))
-	return nil
-}
-
-func (t *transaction) PutMessage(m *postpurchase.Message) error {
-	t.messages.put(messageOf(t.shop, m.Key), record.CloneMessage(m))
-	return nil
-}
-
-func (t *transaction) PutInbox(i postpurchase.InboxItem) error {
-	i.Body = slices.Clone(i.Body)
-	t.inbox = append(t.inbox, i)
-	return nil
-}
-
-func (t *transaction) PutCursor(c postpurchase.Cursor) error {
-	t.cursors.put(cursorKey{t.shop, toText(c.Name)}, &c)
-	return nil
-}
-
-func (t *transaction) Enqueue(j postpurchase.Job) error {
-	j.Args = slices.Clone(j.Args)
-	t.jobs = append(t.jobs, j)
-	return nil
+	return record.Moment(next), nil
 }

@@ -10,18 +10,18 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/doorstep-go/doorstep/postpurchase"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
 // flush writes what has changed, and commits. All rows that it changes are locked, and
 // new ones are added in the order of their keys, so that it waits for nobody who waits
 // for it.
-func (g *group) flush() error {
+func (g *state) flush() error {
 	if len(g.changedParcels)+len(g.changedOrders)+len(g.changedMessages)+len(g.changedCursors)+len(g.inbox)+len(g.jobs) == 0 {
 		return g.tx.Commit(g.ctx)
 	}
-	w := &writer{group: g, docs: map[any][]byte{}}
+	w := &writer{g}
 	batch := &pgx.Batch{}
 	newRows := 0
 	for _, step := range []func(batch *pgx.Batch) (int, error){w.ordersOut, w.parcelsOut, w.cursorsOut, w.inboxOut} {
@@ -63,22 +63,13 @@ func (g *group) flush() error {
 	return nil
 }
 
-type writer struct {
-	*group
-	docs map[any][]byte // by slot
-}
-
-func doc[T any](w *writer, slot any, value *T) ([]byte, error) {
-	b, err := record.Encode(value)
-	w.docs[slot] = b
-	return b, err
-}
+type writer struct{ *state }
 
 // version of a new row: any number but 0 that no other row has.
 func newVersion() int64 { return 1 + rand.Int64N(1<<62) }
 
 // add queues an INSERT of new rows that returns each one's key and id.
-func (g *group) add(batch *pgx.Batch, q query, want int, args []any, row func(rows pgx.Rows) error) {
+func (g *state) add(batch *pgx.Batch, q query, want int, args []any, row func(rows pgx.Rows) error) {
 	batch.Queue(g.b.sql[q], args...).Query(func(rows pgx.Rows) error {
 		got := 0
 		for rows.Next() {
@@ -121,43 +112,19 @@ func (w *writer) ordersOut(batch *pgx.Batch) (added int, _ error) {
 		}
 		batch.Queue(w.b.sql[bumpOrders], ids, versions)
 	}
-	columns := func(list []*orderSlot) (shops, orders, numbers, emails []string, ids, versions []int64, placed []*int64, docs [][]byte, err error) {
-		for _, s := range list {
-			number, email, at := "", "", (*int64)(nil)
-			var text []byte
-			if s.now != nil {
-				var err error
-				text, err = doc(w, s, s.now)
-				if err != nil {
-					return nil, nil, nil, nil, nil, nil, nil, nil, err
-				}
-				number, email, at = toText(s.now.DisplayNumber()), toText(postpurchase.FoldEmail(s.now.Customer.Email)), record.Stamp(s.now.PlacedAt)
-			}
-			shops, orders, numbers = append(shops, s.key.shop), append(orders, s.key.id), append(numbers, number)
-			emails = append(emails, email)
-			ids, versions, placed, docs = append(ids, s.id), append(versions, s.version), append(placed, at), append(docs, text)
-		}
-		return
-	}
 	if len(set) > 0 {
-		_, _, numbers, emails, ids, versions, placed, docs, err := columns(set)
-		if err != nil {
-			return 0, err
-		}
-		batch.Queue(w.b.sql[setOrders], ids, numbers, emails, placed, versions, docs)
+		c := orderColumns(set)
+		batch.Queue(w.b.sql[setOrders], c.id, c.number, c.email, c.placed, c.version, c.doc)
 	}
 	if len(fresh) > 0 {
 		slices.SortFunc(fresh, func(a, b *orderSlot) int {
-			return cmp.Or(cmp.Compare(a.key.shop, b.key.shop), cmp.Compare(a.key.id, b.key.id))
+			return cmp.Or(cmp.Compare(a.key.Shop, b.key.Shop), cmp.Compare(a.key.ID, b.key.ID))
 		})
-		shops, orders, numbers, emails, _, versions, placed, docs, err := columns(fresh)
-		if err != nil {
-			return 0, err
-		}
-		w.add(batch, addOrders, len(fresh), []any{shops, orders, numbers, emails, placed, versions, docs}, func(rows pgx.Rows) error {
-			var k orderKey
+		c := orderColumns(fresh)
+		w.add(batch, addOrders, len(fresh), []any{c.shop, c.order, c.number, c.email, c.placed, c.version, c.doc}, func(rows pgx.Rows) error {
+			var k group.OrderKey
 			var id int64
-			err := rows.Scan(&k.shop, &k.id, &id)
+			err := rows.Scan(&k.Shop, &k.ID, &id)
 			if err == nil {
 				w.orders[k].id = id
 			}
@@ -165,6 +132,26 @@ func (w *writer) ordersOut(batch *pgx.Batch) (added int, _ error) {
 		})
 	}
 	return len(fresh), nil
+}
+
+type orderArrays struct {
+	shop, order, number, email []string
+	id, version                []int64
+	placed                     []*int64
+	doc                        [][]byte
+}
+
+func orderColumns(list []*orderSlot) (c orderArrays) {
+	for _, s := range list {
+		row := s.now
+		if row == nil {
+			row = &record.OrderRow{} // it is only spoken of
+		}
+		c.shop, c.order = append(c.shop, s.key.Shop), append(c.order, s.key.ID)
+		c.number, c.email = append(c.number, toText(row.Number)), append(c.email, toText(row.Email))
+		c.id, c.version, c.placed, c.doc = append(c.id, s.id), append(c.version, s.version), append(c.placed, row.Placed), append(c.doc, row.Doc)
+	}
+	return c
 }
 
 type parcelColumns struct {
@@ -175,13 +162,13 @@ type parcelColumns struct {
 	latest                                []bool
 }
 
-func (c *parcelColumns) add(s *parcelSlot, doc []byte) {
+func (c *parcelColumns) add(s *parcelSlot) {
 	p := s.now
-	c.shop, c.carrier, c.number = append(c.shop, s.key.shop), append(c.carrier, s.key.carrier), append(c.number, s.key.number)
-	c.status, c.health, c.doc = append(c.status, toText(string(p.Shipment.Status))), append(c.health, toText(record.Health(p.Health))), append(c.doc, doc)
-	c.id, c.epoch, c.version = append(c.id, s.id), append(c.epoch, int64(s.key.epoch)), append(c.version, s.version)
-	c.followed, c.poll = append(c.followed, record.Stamp(p.Followed)), append(c.poll, record.Stamp(p.PollAt))
-	c.check, c.renew = append(c.check, record.Stamp(p.CheckAt)), append(c.renew, record.Stamp(p.RenewAt))
+	c.shop, c.carrier, c.number = append(c.shop, s.key.Shop), append(c.carrier, s.key.Carrier), append(c.number, s.key.Number)
+	c.status, c.health, c.doc = append(c.status, toText(p.Status)), append(c.health, toText(p.Health)), append(c.doc, p.Doc)
+	c.id, c.epoch, c.version = append(c.id, s.id), append(c.epoch, int64(s.key.Epoch)), append(c.version, s.version)
+	c.followed, c.poll = append(c.followed, p.Followed), append(c.poll, p.Poll)
+	c.check, c.renew = append(c.check, p.Check), append(c.renew, p.Renew)
 	c.latest = append(c.latest, s.latest)
 }
 
@@ -195,38 +182,30 @@ func (w *writer) parcelsOut(batch *pgx.Batch) (added int, _ error) {
 			continue
 		}
 		s.version++
-		text, err := doc(w, s, s.now)
-		if err != nil {
-			return 0, err
-		}
-		set.add(s, text)
+		set.add(s)
 	}
 	slices.SortFunc(fresh, func(a, b *parcelSlot) int {
-		return cmp.Or(cmp.Compare(a.key.shop, b.key.shop), cmp.Compare(a.key.carrier, b.key.carrier),
-			cmp.Compare(a.key.number, b.key.number), cmp.Compare(a.key.epoch, b.key.epoch))
+		return cmp.Or(cmp.Compare(a.key.Shop, b.key.Shop), cmp.Compare(a.key.Carrier, b.key.Carrier),
+			cmp.Compare(a.key.Number, b.key.Number), cmp.Compare(a.key.Epoch, b.key.Epoch))
 	})
-	was := map[numberKey]*parcelSlot{}
+	was := map[group.NumberKey]*parcelSlot{}
 	if len(fresh) > 0 {
 		for k, s := range w.parcels {
 			if s.latest {
-				was[k.numberKey] = s
+				was[k.NumberKey] = s
 			}
 		}
 	}
 	for _, s := range fresh {
 		s.version = newVersion()
-		if s.latest = w.latest[s.key.numberKey].parcel == s; s.latest {
-			if old := was[s.key.numberKey]; old != nil {
+		if s.latest = w.latest[s.key.NumberKey].parcel == s; s.latest {
+			if old := was[s.key.NumberKey]; old != nil {
 				old.latest = false
 				old.version++
 				outdated = append(outdated, old.id)
 			}
 		}
-		text, err := doc(w, s, s.now)
-		if err != nil {
-			return 0, err
-		}
-		add.add(s, text)
+		add.add(s)
 	}
 	if len(set.id) > 0 {
 		batch.Queue(w.b.sql[setParcels], set.id, set.version, set.followed, set.status, set.health, set.poll, set.check, set.renew, set.doc)
@@ -237,9 +216,9 @@ func (w *writer) parcelsOut(batch *pgx.Batch) (added int, _ error) {
 	if len(fresh) > 0 {
 		w.add(batch, addParcels, len(fresh), []any{add.shop, add.carrier, add.number, add.epoch, add.latest, add.version, add.followed,
 			add.status, add.health, add.poll, add.check, add.renew, add.doc}, func(rows pgx.Rows) error {
-			var k parcelKey
+			var k group.ParcelKey
 			var id int64
-			err := rows.Scan(&k.shop, &k.carrier, &k.number, &k.epoch, &id)
+			err := rows.Scan(&k.Shop, &k.Carrier, &k.Number, &k.Epoch, &id)
 			if err == nil {
 				w.parcels[k].id = id
 			}
@@ -254,11 +233,11 @@ func (w *writer) linksOut(batch *pgx.Batch) error {
 	var addOwner, addParcel, dropOwner, dropParcel []int64
 	for _, s := range w.changedParcels {
 		for _, id := range ordersOf(s.base, s.now) {
-			was, is := record.HasOrder(s.base, id), record.HasOrder(s.now, id)
+			was, is := s.base.Has(id), s.now.Has(id)
 			if was == is {
 				continue
 			}
-			owner := w.orders[orderOf(s.key.shop, id)].id
+			owner := w.orders[group.OrderKey{Shop: s.key.Shop, ID: toText(id)}].id
 			if is {
 				addOwner, addParcel = append(addOwner, owner), append(addParcel, s.id)
 			} else {
@@ -283,16 +262,12 @@ func (w *writer) messagesOut(batch *pgx.Batch) error {
 		send             []*int64
 	}
 	for _, s := range w.changedMessages {
-		text, err := doc(w, s, s.now)
-		if err != nil {
-			return err
-		}
 		to := &set
 		if s.id == 0 {
 			to = &add
 		}
-		to.shop, to.key, to.state, to.doc = append(to.shop, s.key.shop), append(to.key, s.key.key), append(to.state, toText(string(s.now.State))), append(to.doc, text)
-		to.id, to.owner, to.send = append(to.id, s.id), append(to.owner, s.owner.id), append(to.send, record.Stamp(s.now.SendAt))
+		to.shop, to.key, to.state, to.doc = append(to.shop, s.key.Shop), append(to.key, s.key.Key), append(to.state, toText(s.now.State)), append(to.doc, s.now.Doc)
+		to.id, to.owner, to.send = append(to.id, s.id), append(to.owner, s.owner.id), append(to.send, s.now.Send)
 	}
 	if len(set.id) > 0 {
 		batch.Queue(w.b.sql[setMessages], set.shop, set.key, set.owner, set.state, set.send, set.doc)
@@ -301,11 +276,11 @@ func (w *writer) messagesOut(batch *pgx.Batch) error {
 		return nil
 	}
 	batch.Queue(w.b.sql[addMessages], add.shop, add.key, add.owner, add.state, add.send, add.doc).Query(func(rows pgx.Rows) error {
-		added := map[messageKey]bool{}
+		added := map[group.MessageKey]bool{}
 		for rows.Next() {
-			var k messageKey
+			var k group.MessageKey
 			var id int64
-			if err := rows.Scan(&k.shop, &k.key, &id); err != nil {
+			if err := rows.Scan(&k.Shop, &k.Key, &id); err != nil {
 				return err
 			}
 			w.messages[k].id = id
@@ -317,7 +292,7 @@ func (w *writer) messagesOut(batch *pgx.Batch) error {
 		// One that was put without being read and is there, with another order: the next
 		// try looks for it.
 		for i, key := range add.key {
-			if k := (messageKey{add.shop[i], key}); !added[k] {
+			if k := (group.MessageKey{Shop: add.shop[i], Key: key}); !added[k] {
 				w.resolve[k] = true
 			}
 		}
@@ -338,18 +313,18 @@ func (w *writer) cursorsOut(batch *pgx.Batch) (int, error) {
 	}
 	var set, add columns
 	slices.SortFunc(w.changedCursors, func(a, b *cursorSlot) int {
-		return cmp.Or(cmp.Compare(a.key.shop, b.key.shop), cmp.Compare(a.key.name, b.key.name))
+		return cmp.Or(cmp.Compare(a.key.Shop, b.key.Shop), cmp.Compare(a.key.Name, b.key.Name))
 	})
 	for _, s := range w.changedCursors {
 		to := &set
 		if s.version++; s.id == 0 {
 			s.version, to = newVersion(), &add
 		}
-		text, err := doc(w, s, s.now)
+		text, err := record.Encode(s.now)
 		if err != nil {
 			return 0, err
 		}
-		to.shop, to.name, to.doc = append(to.shop, s.key.shop), append(to.name, s.key.name), append(to.doc, text)
+		to.shop, to.name, to.doc = append(to.shop, s.key.Shop), append(to.name, s.key.Name), append(to.doc, text)
 		to.id, to.version, to.due = append(to.id, s.id), append(to.version, s.version), append(to.due, record.Stamp(s.now.Due))
 	}
 	if len(set.id) > 0 {
@@ -394,36 +369,33 @@ func (w *writer) inboxOut(batch *pgx.Batch) (int, error) {
 func (w *writer) remember() {
 	c := &w.b.cache
 	for _, s := range w.changedParcels {
-		c.putParcel(s.key, s.latest, &cachedParcel{version: s.version, parcel: s.now, cost: len(w.docs[s])})
+		c.PutParcel(&group.Parcel{Key: s.key, ID: s.id, Version: s.version, Latest: s.latest, Row: s.now})
 	}
 	for _, s := range w.orders {
 		if s.id == 0 {
 			continue
 		}
-		if doc, ok := w.docs[s]; ok {
-			s.cost = len(doc)
-		}
-		o := &cachedOrder{version: s.version, order: s.now, cost: s.cost}
+		o := &group.Order{Key: s.key, ID: s.id, Version: s.version, Known: true, Row: s.now}
 		if s.messages != nil {
-			list := make([]cachedMessage, 0, len(*s.messages))
+			list := make([]group.Message, 0, len(*s.messages))
 			for _, m := range *s.messages {
 				if m.owner == s && m.now != nil {
-					list = append(list, cachedMessage{m.id, m.now})
+					list = append(list, group.Message{ID: m.id, Row: m.now})
 				}
 			}
-			o.messages = &list
+			o.Message = &list
 		}
 		if s.parcels != nil {
-			list := make([]parcelKey, 0, len(*s.parcels))
+			list := make([]group.ParcelKey, 0, len(*s.parcels))
 			for _, p := range *s.parcels {
-				if record.HasOrder(p.now, fromText(s.key.id)) {
+				if p.now.Has(fromText(s.key.ID)) {
 					list = append(list, p.key)
 				}
 			}
-			o.parcels = &list
+			o.Parcels = &list
 		} else if !s.bumps {
-			o.parcels = s.refs
+			o.Parcels = s.refs
 		}
-		c.putOrder(s.key, o)
+		c.PutOrder(o)
 	}
 }

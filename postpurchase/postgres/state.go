@@ -5,154 +5,58 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
-	"github.com/doorstep-go/doorstep/postpurchase/order"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
 const (
-	maxGroup  = 256              // Updates that share a transaction
 	maxTries  = 50               // of a group that meets others, without an error of the database
 	groupTime = 30 * time.Second // for one transaction: nothing in it takes long
 )
 
-// request is an Update that waits for its commit. Its fn runs on its caller's
-// goroutine, when the writer of its group says so.
-type request struct {
-	shop  string
-	run   chan *transaction
-	done  chan struct{} // closed when err is final
-	state atomic.Int32
-	gone  bool // fn panicked, or ended its goroutine
-	err   error
-}
-
-// The states of a request. It is either taken by a writer or given up by its caller, so
-// that a cancelled Update can say truthfully whether it happened.
-const (
-	requestWaiting = iota
-	requestTaken
-	requestGivenUp
-)
-
 // Update implements [postpurchase.Backend]. Updates that come while others are written
-// wait and are then committed together, shops taking turns. When a commit that several
-// share fails, each is tried alone. If ctx ends before fn ran, Update returns the
-// context's error and nothing happened; after that it says what happened. While the
-// database cannot be reached it tries again for Config.Patience; the error then wraps
-// [ErrUnavailable], or [ErrUncertain] if the connection was lost during the commit.
+// wait and are then committed together, shops taking turns. Meanwhile each runs its fn
+// on what is remembered; it runs again in the transaction if that is no longer so. When
+// a commit that several share fails, each is tried alone. If ctx ends before the
+// transaction has begun, Update returns the context's error and nothing happened; after
+// that it says what happened. While the database cannot be reached it tries again for
+// Config.Patience; the error then wraps [ErrUnavailable], or [ErrUncertain] if the
+// connection was lost during the commit and the database does not say what became of it.
 //
 // fn must not wait for another Update, and at most a moment for a View.
 func (b *Backend) Update(ctx context.Context, shop string, fn func(tx postpurchase.Tx) error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	r := &request{shop: shop, run: make(chan *transaction), done: make(chan struct{})}
-	if err := b.wait(r); err != nil {
-		return err
-	}
-	cancelled := ctx.Done()
-	for {
-		select {
-		case t := <-r.run:
-			t.call(fn)
-		case <-r.done:
-			return r.err
-		case <-cancelled:
-			if r.state.CompareAndSwap(requestWaiting, requestGivenUp) {
-				return ctx.Err()
-			}
-			cancelled = nil
-		}
-	}
-}
-
-// wait puts a request in line, and starts a writer if there are not enough.
-func (b *Backend) wait(r *request) error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	select {
-	case <-b.closed:
-		return ErrClosed
-	default:
-	}
-	line := b.waiting[r.shop]
-	if len(line) == 0 {
-		b.turns = append(b.turns, r.shop)
-	}
-	b.waiting[r.shop] = append(line, r)
-	if b.writers < b.config.Writers {
-		b.writers++
-		go b.write()
-	}
-	return nil
-}
-
-// write commits what waits until nothing does.
-func (b *Backend) write() {
-	for {
-		b.mu.Lock()
-		group := b.take()
-		if len(group) == 0 {
-			if b.writers--; b.writers == 0 {
-				b.idle.Broadcast()
-			}
-			b.mu.Unlock()
-			return
-		}
-		b.mu.Unlock()
-		b.commit(group)
-	}
-}
-
-// take returns the next group: one of each shop in turn, until it is full.
-func (b *Backend) take() (group []*request) {
-	for len(b.turns) > 0 && len(group) < maxGroup {
-		shop := b.turns[0]
-		b.turns = b.turns[1:]
-		line := b.waiting[shop]
-		r := line[0]
-		if line = line[1:]; len(line) > 0 {
-			b.waiting[shop] = line
-			b.turns = append(b.turns, shop)
-		} else {
-			delete(b.waiting, shop)
-		}
-		if r.state.CompareAndSwap(requestWaiting, requestTaken) {
-			group = append(group, r)
-		}
-	}
-	return group
+	return b.line.Update(ctx, group.Keys{Shop: toText(shop), Text: toText}, fn)
 }
 
 // commit runs a group in one transaction and answers everybody in it.
-func (b *Backend) commit(requests []*request) {
+func (b *Backend) commit(requests []*group.Request) {
 	err := b.persist(requests)
 	if err != nil && len(requests) > 1 && !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrUncertain) {
 		// Somebody's bad update must not be everybody's.
 		for i, r := range requests {
 			if err := b.persist(requests[i : i+1]); err != nil {
-				r.err = fmt.Errorf("postgres: update: %w", err)
+				r.Err = fmt.Errorf("postgres: update: %w", err)
 			}
-			close(r.done)
+			r.Answer()
 		}
 		return
 	}
 	for _, r := range requests {
 		if err != nil {
-			r.err = fmt.Errorf("postgres: update: %w", err)
+			r.Err = fmt.Errorf("postgres: update: %w", err)
 		}
-		close(r.done)
+		r.Answer()
 	}
 }
 
 // persist tries until the database answers or patience ends. Its error means that
 // nothing was kept, unless it is [ErrUncertain].
-func (b *Backend) persist(requests []*request) error {
+func (b *Backend) persist(requests []*group.Request) error {
 	deadline := time.Now().Add(b.config.Patience)
 	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
 		err := b.transact(requests)
@@ -161,7 +65,7 @@ func (b *Backend) persist(requests []*request) error {
 		}
 		select {
 		case <-time.After(wait/2 + rand.N(wait)):
-		case <-b.closed: // Close does not wait for a database that is away
+		case <-b.line.Closed(): // Close does not wait for a database that is away
 			return explain(err)
 		}
 	}
@@ -181,7 +85,7 @@ var errMet = errors.New("postgres: others are writing the same")
 
 // transact commits what the updates of a group do, except of those whose fn fails: the
 // request has that error then.
-func (b *Backend) transact(requests []*request) error {
+func (b *Backend) transact(requests []*group.Request) error {
 	ctx, cancel := context.WithTimeout(context.Background(), groupTime)
 	defer cancel()
 	conn, err := b.config.Pool.Acquire(ctx)
@@ -189,7 +93,7 @@ func (b *Backend) transact(requests []*request) error {
 		return err
 	}
 	defer conn.Release()
-	g := &group{b: b, ctx: ctx}
+	g := &state{b: b, ctx: ctx}
 	for try := 0; ; try++ {
 		g.reset()
 		if g.tx, err = conn.BeginTx(ctx, begin); err != nil {
@@ -206,9 +110,9 @@ func (b *Backend) transact(requests []*request) error {
 	}
 }
 
-// group is the state that a transaction has read and changed. It belongs to whoever
-// runs: the writer, or one fn at a time.
-type group struct {
+// state is what a transaction has read and changed. It belongs to whoever runs: the
+// writer, or one fn at a time.
+type state struct {
 	b   *Backend
 	ctx context.Context
 	tx  pgx.Tx
@@ -216,11 +120,11 @@ type group struct {
 	baton chan struct{} // comes back when an fn has ended or waits for rows
 	held  int           // highest rank of what is locked
 
-	parcels  map[parcelKey]*parcelSlot
-	latest   map[numberKey]*latestSlot
-	orders   map[orderKey]*orderSlot
-	messages map[messageKey]*messageSlot
-	cursors  map[cursorKey]*cursorSlot
+	parcels  map[group.ParcelKey]*parcelSlot
+	latest   map[group.NumberKey]*latestSlot
+	orders   map[group.OrderKey]*orderSlot
+	messages map[group.MessageKey]*messageSlot
+	cursors  map[group.CursorKey]*cursorSlot
 	inbox    []inboxItem
 	jobs     []shopJob
 
@@ -231,21 +135,20 @@ type group struct {
 	stamp           int // counts what was accepted
 
 	wants   wants
-	known   wants                    // all that was wanted in any try
-	owners  map[messageKey]*orderKey // where messages are; nil for none
-	resolve map[messageKey]bool      // messages that were taken for new, and are not
+	known   wants                                // all that was wanted in any try
+	owners  map[group.MessageKey]*group.OrderKey // where messages are; nil for none
+	resolve map[group.MessageKey]bool            // messages that were taken for new, and are not
 }
 
 // The slots are rows as the group sees them. What they point to is never changed but
 // replaced. stamp tells who has read a slot whether it is still the same.
 type (
 	parcelSlot struct {
-		key         parcelKey
+		key         group.ParcelKey
 		stamp       int
 		id, version int64
 		latest      bool
-		base, now   *postpurchase.Parcel // nil: there is none
-		cost        int
+		base, now   *record.ParcelRow // nil: there is none
 		changed     bool
 	}
 	latestSlot struct {
@@ -253,26 +156,25 @@ type (
 		parcel *parcelSlot // nil: there is none
 	}
 	orderSlot struct {
-		key            orderKey
+		key            group.OrderKey
 		stamp          int
 		id, version    int64
-		base, now      *order.Order
-		cost           int
-		messages       *[]*messageSlot // nil: not read
-		refs           *[]parcelKey    // of its parcels; nil: not read
-		parcels        *[]*parcelSlot  // nil: not read; those it has or had
+		now            *record.OrderRow   // nil: there is none
+		messages       *[]*messageSlot    // nil: not read
+		refs           *[]group.ParcelKey // of its parcels; nil: not read
+		parcels        *[]*parcelSlot     // nil: not read; those it has or had
 		changed, bumps bool
 	}
 	messageSlot struct {
-		key     messageKey
+		key     group.MessageKey
 		stamp   int
 		id      int64
 		owner   *orderSlot
-		now     *postpurchase.Message
+		now     *record.MessageRow
 		changed bool
 	}
 	cursorSlot struct {
-		key         cursorKey
+		key         group.CursorKey
 		stamp       int
 		id, version int64
 		now         *postpurchase.Cursor
@@ -288,33 +190,36 @@ type (
 	}
 )
 
-func (g *group) reset() {
+func (g *state) reset() {
 	g.baton = make(chan struct{})
 	g.held = 0
-	g.parcels, g.latest = map[parcelKey]*parcelSlot{}, map[numberKey]*latestSlot{}
-	g.orders, g.messages, g.cursors = map[orderKey]*orderSlot{}, map[messageKey]*messageSlot{}, map[cursorKey]*cursorSlot{}
-	g.owners = map[messageKey]*orderKey{}
+	g.parcels, g.latest = map[group.ParcelKey]*parcelSlot{}, map[group.NumberKey]*latestSlot{}
+	g.orders, g.messages, g.cursors = map[group.OrderKey]*orderSlot{}, map[group.MessageKey]*messageSlot{}, map[group.CursorKey]*cursorSlot{}
+	g.owners = map[group.MessageKey]*group.OrderKey{}
 	g.inbox, g.jobs = nil, nil
 	g.changedParcels, g.changedOrders, g.changedMessages, g.changedCursors = nil, nil, nil, nil
 	g.wants = wants{}
 	if g.resolve == nil {
-		g.resolve = map[messageKey]bool{}
+		g.resolve = map[group.MessageKey]bool{}
 	}
 }
 
-// attempt runs every fn on the group's state, reading what they want in as few steps
-// as that takes, and writes what has changed.
-func (g *group) attempt(requests []*request) error {
-	if !g.known.empty() { // this is not the first try
-		g.wants.rows(g.known)
+// attempt does what every fn does on the group's state, reading what they want in as few
+// steps as that takes, and writes what has changed.
+func (g *state) attempt(requests []*group.Request) error {
+	g.wants.rows(g.known) // of earlier tries
+	for _, r := range requests {
+		g.wantDraft(r.Draft)
+	}
+	if !g.wants.empty() {
 		if err := g.load(); err != nil {
 			return err
 		}
 	}
 	running := make([]*transaction, 0, len(requests))
 	for _, r := range requests {
-		if r.err = nil; !r.gone {
-			running = append(running, &transaction{g: g, r: r, shop: toText(r.shop), resume: make(chan error)})
+		if !r.Lost() {
+			running = append(running, g.goOn(r))
 		}
 	}
 	var failed error
@@ -338,9 +243,56 @@ func (g *group) attempt(requests []*request) error {
 	return g.flush()
 }
 
+// wantDraft wants what a draft has read, so that it is locked and its versions are known.
+func (g *state) wantDraft(d *group.Draft) {
+	if d == nil {
+		return
+	}
+	parcels, orders := d.Read()
+	for _, p := range parcels {
+		put(&g.wants.parcels, p.Key, struct{}{})
+	}
+	for _, o := range orders {
+		put(&g.wants.orders, o.Key, struct{}{})
+	}
+}
+
+// goOn returns the transaction of a request that goes on from its draft.
+func (g *state) goOn(r *group.Request) *transaction {
+	d := r.Draft
+	if d == nil {
+		return newTransaction(g, r, &group.Puts{Keys: r.Keys})
+	}
+	t := newTransaction(g, r, &d.Puts)
+	parcels, orders := d.Read()
+	for _, p := range parcels {
+		s := g.parcels[p.Key]
+		if s.id == 0 || s.version != p.Version {
+			t.stale = true
+			break
+		}
+		t.saw(&s.stamp)
+		if l := g.latest[p.Key.NumberKey]; l != nil {
+			t.saw(&l.stamp)
+		}
+	}
+	for _, o := range orders {
+		s := g.orders[o.Key]
+		if s.id == 0 || s.version != o.Version {
+			t.stale = true
+			break
+		}
+		t.saw(&s.stamp)
+	}
+	if d.Ended() {
+		t.started, t.ended, t.err = true, true, d.Err
+	}
+	return t
+}
+
 // step lets an fn run until it ends or waits for rows. It returns a transaction that is
 // to go on when more was read, or nil.
-func (g *group) step(t *transaction, failed error) *transaction {
+func (g *state) step(t *transaction, failed error) *transaction {
 	for {
 		switch {
 		case t.ended: // and what it has put is not read yet
@@ -349,22 +301,23 @@ func (g *group) step(t *transaction, failed error) *transaction {
 			<-g.baton
 		case failed == nil:
 			t.started = true
-			t.r.run <- t
+			t.r.Draft = nil // a parked one goes on only once
+			t.r.Run(t)
 			<-g.baton
 		}
 		switch {
 		case t.parked:
 			return t
-		case failed != nil || t.r.gone:
+		case failed != nil || t.r.Lost():
 			return nil
-		case t.err == nil && !t.resolve():
+		case !t.stale && t.err == nil && !t.r.Gone() && !t.resolve():
 			return t
-		case !t.current():
+		case t.stale || !t.current():
 			// Others have changed what it read while it waited. It runs again, and since all
 			// it wants has been read by now it will not wait, unless it wants other things.
-			t = &transaction{g: g, r: t.r, shop: t.shop, resume: make(chan error)}
+			t = newTransaction(g, t.r, &group.Puts{Keys: t.r.Keys})
 		default:
-			if t.r.err = t.err; t.err == nil {
+			if t.r.Err = t.err; t.err == nil && !t.r.Gone() {
 				t.accept()
 			}
 			return nil
