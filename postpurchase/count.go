@@ -37,22 +37,30 @@ func (s *Service) Stats() Stats {
 	}
 }
 
-func (s *Service) countUnmapped(carrier string, events []shipment.Event) (n int) {
+// unmapped are the codes of events that the carrier's table does not hold.
+func unmapped(carrier string, events []shipment.Event) (keys []string) {
 	for i := range events {
 		e := &events[i]
 		if e.Code == "" || e.Status != "" && e.Status != shipment.Unknown || e.Class != "" && e.Class != shipment.ClassStatus {
 			continue
 		}
-		n++
-		s.counters.mu.Lock()
-		if s.counters.unmapped == nil {
-			s.counters.unmapped = map[string]int{}
-		}
-		key := carrier + " " + e.Kind + " " + e.Code
-		if _, known := s.counters.unmapped[key]; known || len(s.counters.unmapped) < maxUnmapped {
-			s.counters.unmapped[key]++
-		}
-		s.counters.mu.Unlock()
+		keys = append(keys, carrier+" "+e.Kind+" "+e.Code)
 	}
-	return n
+	return keys
+}
+
+func (c *counters) countUnmapped(keys []string) {
+	if len(keys) == 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.unmapped == nil {
+		c.unmapped = map[string]int{}
+	}
+	for _, key := range keys {
+		if _, known := c.unmapped[key]; known || len(c.unmapped) < maxUnmapped {
+			c.unmapped[key]++
+		}
+	}
 }

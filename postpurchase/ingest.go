@@ -29,9 +29,19 @@ func (s *Service) ingest(ctx context.Context, carrier string, updates []carriers
 	for i := range updates {
 		stamp(&updates[i], now)
 	}
+	var refs []shipment.Ref
+	if len(updates) > 1 {
+		refs = make([]shipment.Ref, len(updates))
+	}
+	for i := range refs {
+		refs[i] = shipment.Ref{Carrier: carrier, TrackingNumber: carriers.CleanNumber(updates[i].TrackingNumber)}
+	}
 	var met tally
 	err := s.update(ctx, func(tx Tx) error {
 		met = tally{}
+		if err := prefetch(tx, refs); err != nil {
+			return err
+		}
 		for i := range updates {
 			p, err := s.whose(tx, carrier, &updates[i])
 			if errors.Is(err, ErrNotFound) {
@@ -68,6 +78,23 @@ func (s *Service) ingest(ctx context.Context, carrier string, updates []carriers
 		s.rouse()
 	}
 	return nil
+}
+
+// prefetch reads many parcels, and what belongs to them, in one step where that is faster.
+func prefetch(tx Tx, refs []shipment.Ref) error {
+	if p, ok := tx.(Prefetcher); ok && len(refs) > 1 {
+		return p.Prefetch(refs)
+	}
+	return nil
+}
+
+// refsOf are the parcels' own.
+func refsOf(parcels []*Parcel) []shipment.Ref {
+	refs := make([]shipment.Ref, len(parcels))
+	for i, p := range parcels {
+		refs[i] = p.Shipment.Ref
+	}
+	return refs
 }
 
 // stamp says when news was heard, where the adapter did not.
@@ -114,7 +141,7 @@ func (s *Service) learn(tx Tx, p *Parcel, u shipment.Update, now time.Time, met 
 	changes := sh.Apply(u)
 	met.events += len(u.Events)
 	met.changes += len(changes)
-	met.unmapped += s.countUnmapped(sh.Ref.Carrier, u.Events)
+	met.unmapped = append(met.unmapped, unmapped(sh.Ref.Carrier, u.Events)...)
 	if len(changes) == 0 {
 		return false, nil
 	}

@@ -180,10 +180,11 @@ func (s *Service) doSend(ctx context.Context, raw json.RawMessage) error {
 	}
 	var msg notify.Message
 	var left *Message // what was decided instead of sending it
+	var unwritten error
 	go_ := false
 	// The first commit: this process alone sends the message from here on.
 	err := s.update(ctx, func(tx Tx) error {
-		go_, left = false, nil
+		go_, left, unwritten = false, nil, nil
 		m, err := tx.Message(args.Key)
 		if err != nil {
 			return err
@@ -203,8 +204,8 @@ func (s *Service) doSend(ctx context.Context, raw json.RawMessage) error {
 		}
 		if msg, err = s.render(tx, m); err != nil {
 			go_ = false
+			unwritten = err
 			m.State, m.Trouble = notify.StateFailed, "it could not be written: "+err.Error()
-			s.log.Error("message could not be written", "kind", m.Kind, "err", err)
 			return tx.PutMessage(m)
 		}
 		m.State, m.Tried, m.Tries = notify.StateSending, s.now(), m.Tries+1
@@ -213,6 +214,9 @@ func (s *Service) doSend(ctx context.Context, raw json.RawMessage) error {
 	})
 	if err != nil {
 		return err
+	}
+	if unwritten != nil {
+		s.log.Error("message could not be written", "kind", left.Kind, "err", unwritten)
 	}
 	if !go_ {
 		if left != nil {
@@ -229,20 +233,24 @@ func (s *Service) doSend(ctx context.Context, raw json.RawMessage) error {
 		receipt, err = s.cfg.Sender.Send(ctx, msg)
 		return err
 	})
-	var state notify.State
+	var kept *Message
 	err = s.update(context.WithoutCancel(ctx), func(tx Tx) error {
 		m, err := tx.Message(args.Key)
 		if err != nil {
 			return err
 		}
 		s.outcome(m, receipt, sendErr)
-		state = m.State
+		kept = m
 		return tx.PutMessage(m)
 	})
-	if err == nil {
-		s.countMessage(ctx, msg.Kind, state)
+	if err != nil {
+		return err
 	}
-	return err
+	if sendErr != nil {
+		s.log.Warn("message was not sent", "kind", kept.Kind, "state", kept.State, "try", kept.Tries, "err", sendErr)
+	}
+	s.countMessage(ctx, msg.Kind, kept.State)
+	return nil
 }
 
 // mayGo asks the planner once more, at the moment of sending.
@@ -300,7 +308,6 @@ func (s *Service) outcome(m *Message, receipt notify.Receipt, err error) {
 		m.State = notify.StateUnknown
 	}
 	m.Trouble = err.Error()
-	s.log.Warn("message was not sent", "kind", m.Kind, "state", m.State, "try", m.Tries, "err", err)
 }
 
 // Resend sends a message that failed, or whose fate is unknown, once more. It is a

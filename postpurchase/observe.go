@@ -102,10 +102,12 @@ func (s *Service) attributes(a Attributes) Attributes {
 // tally is what one transaction met. It is told once the transaction is kept, and made
 // anew when the transaction is tried again.
 type tally struct {
-	strangers, events, changes, unmapped int
+	strangers, events, changes int
 
-	alarms []raised
-	moved  bool // a timer may be due earlier
+	unmapped []string
+	alarms   []raised
+	moved    bool     // a timer may be due earlier
+	log      []func() // what is to be said once it is kept
 }
 
 type raised struct {
@@ -116,6 +118,10 @@ type raised struct {
 // tell counts what a transaction met with one carrier, or with none in particular.
 func (s *Service) tell(ctx context.Context, carrier string, t *tally) {
 	s.counters.strangers.Add(int64(t.strangers))
+	s.counters.countUnmapped(t.unmapped)
+	for _, say := range t.log {
+		say()
+	}
 	if s.cfg.Observer == nil {
 		return
 	}
@@ -123,7 +129,7 @@ func (s *Service) tell(ctx context.Context, carrier string, t *tally) {
 	s.count(ctx, CountEvents, t.events, a)
 	s.count(ctx, CountChanges, t.changes, a)
 	s.count(ctx, CountStrangers, t.strangers, a)
-	s.count(ctx, CountUnmapped, t.unmapped, a)
+	s.count(ctx, CountUnmapped, len(t.unmapped), a)
 	for _, r := range t.alarms {
 		s.count(ctx, CountAlarms, 1, Attributes{Carrier: r.carrier, Kind: string(r.kind)})
 	}

@@ -183,6 +183,9 @@ func (s *Service) doPoll(ctx context.Context, raw json.RawMessage) error {
 	var met tally
 	err = s.update(ctx, func(tx Tx) error {
 		met = tally{}
+		if err := prefetch(tx, args.Refs); err != nil {
+			return err
+		}
 		for i, ref := range args.Refs {
 			p, err := tx.Parcel(ref)
 			if err != nil {
@@ -235,7 +238,10 @@ func (s *Service) answered(tx Tx, p *Parcel, r *carriers.Result, now time.Time, 
 			}
 		}
 		p.PollAt = now.Add(wait)
-		s.log.Warn("carrier did not answer", "carrier", p.Shipment.Ref.Carrier, "err", r.Err, "failures", p.Failures)
+		failures := p.Failures
+		met.log = append(met.log, func() {
+			s.log.Warn("carrier did not answer", "carrier", p.Shipment.Ref.Carrier, "err", r.Err, "failures", failures)
+		})
 		return nil
 	}
 	p.Failures, p.Trouble, p.AnsweredAt = 0, "", now
@@ -397,6 +403,9 @@ func (s *Service) doSubscribe(ctx context.Context, raw json.RawMessage) error {
 	}
 	now := s.now()
 	return s.update(ctx, func(tx Tx) error {
+		if err := prefetch(tx, args.Refs); err != nil {
+			return err
+		}
 		for i, ref := range args.Refs {
 			p, err := tx.Parcel(ref)
 			if err != nil {

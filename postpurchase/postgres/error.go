@@ -17,8 +17,8 @@ var (
 	// ErrUnavailable: the database cannot be reached, is starting or is ending. Nothing
 	// was kept. Try again later.
 	ErrUnavailable = errors.New("the database is not available")
-	// ErrUncertain: the connection was lost during a commit, and it is not known whether
-	// the update was kept. What is idempotent may be tried again.
+	// ErrUncertain: the connection was lost during a commit, and the database could not be
+	// asked afterwards whether the update was kept. What is idempotent may be tried again.
 	ErrUncertain = errors.New("the connection was lost during the commit, which may have happened")
 	// ErrFull: the disk of the database is full, or another of its limits was reached.
 	ErrFull = errors.New("the database has no room left")

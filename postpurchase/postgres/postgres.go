@@ -89,10 +89,11 @@ type Backend struct {
 	sql    [queryCount]string
 	views  [record.QueryCount]string
 
-	driver *riverpgxv5.Driver
-	insert *river.Client[pgx.Tx]
-	line   *group.Line
-	cache  group.Cache
+	driver  *riverpgxv5.Driver
+	insert  *river.Client[pgx.Tx]
+	line    *group.Line
+	cache   group.Cache
+	writers chan int64 // ids of those that write nothing now
 }
 
 var (
@@ -120,11 +121,27 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	if err := b.migrate(ctx); err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", explain(err))
 	}
+	if err := b.addWriters(ctx); err != nil {
+		return nil, fmt.Errorf("postgres: open: %w", explain(err))
+	}
 	var err error
 	if b.insert, err = river.NewClient(b.driver, &river.Config{Logger: c.Logger, Schema: c.JobSchema}); err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
 	return b, nil
+}
+
+// addWriters makes the rows of this process's writers: see settle.
+func (b *Backend) addWriters(ctx context.Context) error {
+	batch := &pgx.Batch{}
+	batch.Queue(b.sql[dropWriters])
+	b.writers = make(chan int64, b.config.Writers)
+	for range b.config.Writers {
+		id := newVersion()
+		b.writers <- id
+		batch.Queue(b.sql[addWriter], id)
+	}
+	return b.config.Pool.SendBatch(ctx, batch).Close()
 }
 
 // schemaName is what River allows, and no longer than that its notifications have room.

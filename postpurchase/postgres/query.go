@@ -52,6 +52,10 @@ const (
 	setCursors
 	addInbox
 	trimInbox
+	leaveMark
+	findMark
+	addWriter
+	dropWriters
 
 	// Deletes.
 	parcelsToDelete
@@ -159,6 +163,12 @@ var statements = [queryCount]string{
 	addInbox: `INSERT INTO {inbox} (shop, digest, received, doc)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bytea[]) ON CONFLICT DO NOTHING`,
 	trimInbox: `DELETE FROM {inbox} WHERE id IN (SELECT id FROM {inbox} WHERE shop = $1 ORDER BY received DESC NULLS LAST, id DESC OFFSET $2)`,
+
+	leaveMark: `INSERT INTO {writer} (id, mark, seen) VALUES ($1, $2, now()) ON CONFLICT (id) DO UPDATE SET mark = excluded.mark, seen = excluded.seen`,
+	findMark:  `SELECT mark FROM {writer} WHERE id = $1 FOR UPDATE`,
+	addWriter: `INSERT INTO {writer} (id, mark, seen) VALUES ($1, 0, now())`,
+	// Those of processes that ended.
+	dropWriters: `DELETE FROM {writer} WHERE seen < now() - interval '30 days'`,
 
 	parcelsToDelete: `SELECT l.parcel_id FROM {shop_order} o JOIN {parcel_order} l ON l.owner = o.id WHERE o.shop = $1 AND o.order_id = $2 ORDER BY l.parcel_id`,
 	lockParcelsByID: `SELECT id, version, shop, carrier, number, doc FROM {parcel} WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE`,

@@ -93,7 +93,8 @@ func (b *Backend) transact(requests []*group.Request) error {
 		return err
 	}
 	defer conn.Release()
-	g := &state{b: b, ctx: ctx}
+	g := &state{b: b, ctx: ctx, writer: <-b.writers}
+	defer func() { b.writers <- g.writer }()
 	for try := 0; ; try++ {
 		g.reset()
 		if g.tx, err = conn.BeginTx(ctx, begin); err != nil {
@@ -113,9 +114,10 @@ func (b *Backend) transact(requests []*group.Request) error {
 // state is what a transaction has read and changed. It belongs to whoever runs: the
 // writer, or one fn at a time.
 type state struct {
-	b   *Backend
-	ctx context.Context
-	tx  pgx.Tx
+	b      *Backend
+	ctx    context.Context
+	tx     pgx.Tx
+	writer int64 // whose mark it leaves
 
 	baton chan struct{} // comes back when an fn has ended or waits for rows
 	held  int           // highest rank of what is locked

@@ -2,10 +2,12 @@ package postgres
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -40,6 +42,8 @@ func (g *state) flush() error {
 	if err := errors.Join(w.linksOut(batch), w.messagesOut(batch)); err != nil {
 		return err
 	}
+	mark := newVersion()
+	batch.Queue(g.b.sql[leaveMark], g.writer, mark)
 	if err := g.send(batch); err != nil {
 		return err
 	}
@@ -57,10 +61,42 @@ func (g *state) flush() error {
 		if errors.As(err, &answer) && !unavailable(err) {
 			return err
 		}
-		return fmt.Errorf("%w: %w", ErrUncertain, err)
+		if err := g.b.settle(g.writer, mark, err); err != nil {
+			return err
+		}
 	}
 	w.remember()
 	return nil
+}
+
+// settle finds out what became of a transaction whose commit had no answer. It returns
+// nil if it was committed, [ErrUnavailable] if it was not, and [ErrUncertain] if the
+// database cannot be reached for Config.Patience.
+//
+// Each writer has a row, in which every transaction of it leaves a mark. Locking the row
+// waits for the transaction if it still runs, and then the mark is there or it is not.
+// (PostgreSQL's own pg_xact_status was seen to call a lost transaction committed: a
+// server that crashes may give its number to another.)
+func (b *Backend) settle(writer, mark int64, lost error) error {
+	ctx, cancel := context.WithTimeout(context.Background(), b.config.Patience)
+	defer cancel()
+	uncertain := fmt.Errorf("%w: %w", ErrUncertain, lost)
+	for wait := 10 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
+		var found int64
+		switch err := b.config.Pool.QueryRow(ctx, b.sql[findMark], writer).Scan(&found); {
+		case err == nil && found == mark:
+			return nil
+		case err == nil:
+			return fmt.Errorf("%w: the connection was lost and the transaction undone", ErrUnavailable)
+		case !again(err):
+			return uncertain
+		}
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return uncertain
+		}
+	}
 }
 
 type writer struct{ *state }

@@ -114,8 +114,7 @@ var SQLite = Dialect{Join: "CROSS JOIN", Mark: "?"}
 // Postgres is the dialect of PostgreSQL with the tables in a schema, which is quoted.
 func Postgres(schema string) Dialect { return Dialect{Schema: schema + ".", Join: "JOIN", Mark: "$"} }
 
-// Tables are the tables, and what they have besides id, shop and doc.
-var tables = []string{"shop_order", "parcel", "parcel_order", "message", "inbox", "cursor"}
+var tables = []string{"shop_order", "parcel", "parcel_order", "message", "inbox", "cursor", "writer"}
 
 // SQL is a statement of the vocabulary in the dialect.
 func (d Dialect) SQL(s string) string {
