@@ -7,6 +7,7 @@ import (
 	"errors"
 	"net/url"
 	"strconv"
+	"sync"
 
 	_ "modernc.org/sqlite"
 )
@@ -33,7 +34,18 @@ type floorRequest struct {
 	done  chan error
 }
 
-func openFloor(path string) (func(event) error, func() error, error) {
+func floorRequests(events []event) (all []*floorRequest, _ error) {
+	for _, e := range events {
+		body, err := json.Marshal(e.shipmentEvent())
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, &floorRequest{event: e, body: body, done: make(chan error, 1)})
+	}
+	return all, nil
+}
+
+func openFloor(path string) (keeper, func() error, error) {
 	q := url.Values{"_txlock": {"immediate"}, "_pragma": {"journal_mode(WAL)", "synchronous(FULL)", "wal_autocheckpoint(10000)", "cache_size(-65536)"}}
 	db, err := sql.Open("sqlite", "file:"+path+"?"+q.Encode())
 	if err != nil {
@@ -68,14 +80,16 @@ func openFloor(path string) (func(event) error, func() error, error) {
 		defer close(stopped)
 		f.run(ctx, requests)
 	}()
-	keep := func(e event) error {
-		body, err := json.Marshal(e.shipmentEvent())
+	keep := func(events ...event) error {
+		all, err := floorRequests(events)
 		if err != nil {
 			return err
 		}
-		r := &floorRequest{event: e, body: body, done: make(chan error, 1)}
-		requests <- r
-		return <-r.done
+		if len(all) > 1 {
+			return f.bulk(ctx, all)
+		}
+		requests <- all[0]
+		return <-all[0].done
 	}
 	return keep, func() error {
 		close(requests)
@@ -104,6 +118,7 @@ func fillFloor(db *sql.DB) error {
 }
 
 type floor struct {
+	mu                          sync.Mutex // with bulk, where the callers write
 	conn                        *sql.Conn
 	read, event, update, outbox *sql.Stmt
 }
@@ -128,6 +143,12 @@ func (f *floor) run(ctx context.Context, requests <-chan *floorRequest) {
 			r.done <- err
 		}
 	}
+}
+
+func (f *floor) bulk(ctx context.Context, all []*floorRequest) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.commit(ctx, all)
 }
 
 func (f *floor) commit(ctx context.Context, group []*floorRequest) error {

@@ -86,14 +86,18 @@ func (e event) shipmentEvent() shipment.Event {
 // pipeline is one way to keep an event durably; keep returns when it is.
 type pipeline struct {
 	name string
-	open func(folder string) (keep func(event) error, close func() error, err error)
+	open func(folder string) (keep keeper, close func() error, err error)
 }
+
+// keeper keeps events in one transaction.
+type keeper func(events ...event) error
 
 func ingest(args []string) error {
 	flags := flag.NewFlagSet("ingest", flag.ContinueOnError)
 	runs := flags.Int("runs", 3, "runs of each pipeline; the median counts")
 	length := flags.Duration("for", 2500*time.Millisecond, "how long a run is measured")
 	callers := flags.String("callers", "64,256", "how many callers wait for their commits at the same time")
+	bulk := flags.Bool("bulk", true, "measure also callers that bring many events at a time")
 	database := flags.String("db", "sqlite,postgres", "which databases")
 	only := flags.String("only", "", "only pipelines with this in their name")
 	profile := flags.String("cpuprofile", "", "write a CPU profile to this file")
@@ -112,9 +116,20 @@ func ingest(args []string) error {
 		}
 		defer pprof.StopCPUProfile()
 	}
+	var load []callersOf
+	for c := range strings.SplitSeq(*callers, ",") {
+		n, err := strconv.Atoi(c)
+		if err != nil || n < 1 {
+			return fmt.Errorf("not a number of callers: %q", c)
+		}
+		load = append(load, callersOf{n, 1})
+	}
+	if *bulk {
+		load = append(load, callersOf{4, bulkEvents})
+	}
 	if strings.Contains(*database, "sqlite") {
 		fmt.Printf("durable ingest on SQLite, synchronous=FULL, "+conditions+"\n\n", parcels, duplicates, notified, runtime.NumCPU())
-		if err := compare(onSQLite, *callers, *only, *folder, *runs, *length); err != nil {
+		if err := compare(onSQLite, load, *only, *folder, *runs, *length); err != nil {
 			return err
 		}
 	}
@@ -130,27 +145,26 @@ func ingest(args []string) error {
 		return err
 	}
 	fmt.Printf("\ndurable ingest on PostgreSQL on the same machine, fsync and synchronous_commit on, "+conditions+"\n\n", parcels, duplicates, notified, runtime.NumCPU())
-	return errors.Join(compare(onPostgres(s), *callers, *only, *folder, *runs, *length), s.pg.Stop())
+	return errors.Join(compare(onPostgres(s), load, *only, *folder, *runs, *length), s.pg.Stop())
 }
 
 const conditions = "%d parcels, 300-byte events, %d %% duplicates, %d %% with a message, %d CPUs"
 
+// callersOf are so many callers that bring so many events at a time.
+type callersOf struct{ callers, events int }
+
 // compare measures pipelines, the first of which is the floor.
-func compare(pipelines []pipeline, callers, only, folder string, runs int, length time.Duration) error {
+func compare(pipelines []pipeline, load []callersOf, only, folder string, runs int, length time.Duration) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "callers\tpipeline\tevents/s (median)\tall runs\tp50\tp99\tof the floor\t")
-	for _, c := range strings.Split(callers, ",") {
-		n, err := strconv.Atoi(c)
-		if err != nil || n < 1 {
-			return fmt.Errorf("not a number of callers: %q", c)
-		}
+	fmt.Fprintln(w, "callers\tevents each\tpipeline\tevents/s (median)\tall runs\tp50\tp99\tof the floor\t")
+	for _, c := range load {
 		results := make([][]result, len(pipelines))
 		for run := range runs {
 			for i, p := range pipelines { // one after the other, so that all meet the same weather
 				if !strings.Contains(p.name, only) {
 					continue
 				}
-				r, err := measure(p, folder, n, length, uint64(run))
+				r, err := measure(p, folder, c, length, uint64(run))
 				if err != nil {
 					return fmt.Errorf("%s: %w", p.name, err)
 				}
@@ -174,7 +188,7 @@ func compare(pipelines []pipeline, callers, only, folder string, runs int, lengt
 			for _, r := range results[i] {
 				all = append(all, fmt.Sprintf("%.0f", r.rate))
 			}
-			fmt.Fprintf(w, "%d\t%s\t%.0f\t%s\t%v\t%v\t%s\t\n", n, p.name, m.rate, strings.Join(all, " "), m.p50, m.p99, ratio)
+			fmt.Fprintf(w, "%d\t%d\t%s\t%.0f\t%s\t%v\t%v\t%s\t\n", c.callers, c.events, p.name, m.rate, strings.Join(all, " "), m.p50, m.p99, ratio)
 		}
 	}
 	return w.Flush()
@@ -191,7 +205,7 @@ func median(all []result) result {
 	return all[len(all)/2]
 }
 
-func measure(p pipeline, folder string, callers int, length time.Duration, seed uint64) (r result, err error) {
+func measure(p pipeline, folder string, load callersOf, length time.Duration, seed uint64) (r result, err error) {
 	dir, err := os.MkdirTemp(folder, "doorstep-bench")
 	if err != nil {
 		return r, err
@@ -208,14 +222,17 @@ func measure(p pipeline, folder string, callers int, length time.Duration, seed 
 	var stop, failed atomic.Bool
 	var failure error
 	var wg sync.WaitGroup
-	took := make([][]time.Duration, callers)
+	took := make([][]time.Duration, load.callers)
 	began := time.Now()
-	for c := range callers {
+	for c := range load.callers {
 		wg.Go(func() {
+			events := make([]event, load.events)
 			for !stop.Load() {
-				e := src.next()
+				for i := range events {
+					events[i] = src.next()
+				}
 				t := time.Now()
-				if err := keep(e); err != nil {
+				if err := keep(events...); err != nil {
 					if failed.CompareAndSwap(false, true) {
 						failure = err
 					}
@@ -236,7 +253,7 @@ func measure(p pipeline, folder string, callers int, length time.Duration, seed 
 	all := slices.Concat(took...)
 	slices.Sort(all)
 	return result{
-		rate: float64(len(all)) / elapsed.Seconds(),
+		rate: float64(len(all)*load.events) / elapsed.Seconds(),
 		p50:  all[len(all)/2].Round(10 * time.Microsecond), p99: all[len(all)*99/100].Round(10 * time.Microsecond),
 	}, nil
 }
@@ -247,10 +264,10 @@ var onSQLite = []pipeline{
 	{"ours: Service.Ingest", withFile(openService)},
 }
 
-type open func(b postpurchase.Backend, closer func() error) (func(event) error, func() error, error)
+type open func(b postpurchase.Backend, closer func() error) (keeper, func() error, error)
 
-func withFile(open open) func(path string) (func(event) error, func() error, error) {
-	return func(path string) (func(event) error, func() error, error) {
+func withFile(open open) func(path string) (keeper, func() error, error) {
+	return func(path string) (keeper, func() error, error) {
 		b, err := sqlite.Open(context.Background(), path)
 		if err != nil {
 			return nil, nil, err
@@ -260,8 +277,8 @@ func withFile(open open) func(path string) (func(event) error, func() error, err
 }
 
 func onPostgres(s *server) []pipeline {
-	with := func(open open) func(string) (func(event) error, func() error, error) {
-		return func(string) (func(event) error, func() error, error) {
+	with := func(open open) func(string) (keeper, func() error, error) {
+		return func(string) (keeper, func() error, error) {
 			b, closer, err := s.backend()
 			if err != nil {
 				return nil, nil, err
@@ -277,36 +294,54 @@ func onPostgres(s *server) []pipeline {
 }
 
 // openBackend does what the service does around Update and Apply, without planning.
-func openBackend(b postpurchase.Backend, closer func() error) (func(event) error, func() error, error) {
+func openBackend(b postpurchase.Backend, closer func() error) (keeper, func() error, error) {
 	if err := fillBackend(context.Background(), b); err != nil {
 		return nil, nil, errors.Join(err, closer())
 	}
 	ctx := context.Background()
-	keep := func(e event) error {
+	keep := func(events ...event) error {
 		return b.Update(ctx, "shop", func(tx postpurchase.Tx) error {
-			p, err := tx.Parcel(parcelRef(e.parcel))
-			if err != nil {
-				return err
+			if p, ok := tx.(postpurchase.Prefetcher); ok && len(events) > 1 {
+				refs := make([]shipment.Ref, len(events))
+				for i, e := range events {
+					refs[i] = parcelRef(e.parcel)
+				}
+				if err := p.Prefetch(refs); err != nil {
+					return err
+				}
 			}
-			changes := p.Shipment.Apply(shipment.Update{Events: []shipment.Event{e.shipmentEvent()}})
-			if len(changes) == 0 {
-				return nil
+			for _, e := range events {
+				if err := keepOne(tx, e); err != nil {
+					return err
+				}
 			}
-			p.NewsAt, p.AnsweredAt = e.at(), e.at()
-			p.PollAt = e.at().Add(6 * time.Hour)
-			p.CheckAt = e.at().Add(24 * time.Hour)
-			if err := tx.PutParcel(p); err != nil || !e.message {
-				return err
-			}
-			m := &postpurchase.Message{Rule: notify.RuleNews, Reason: "news", Decided: e.at()}
-			m.Key = "out/" + strconv.Itoa(e.parcel) + "/" + strconv.Itoa(e.number)
-			m.Kind, m.OrderID, m.State = "shipped", orderID(e.parcel), notify.StatePending
-			m.Parcels = []string{p.Shipment.Ref.String()}
-			m.OccurredAt, m.SendAt, m.Expires = e.at(), e.at(), e.at().Add(24*time.Hour)
-			return tx.PutMessage(m)
+			return nil
 		})
 	}
 	return keep, closer, nil
+}
+
+func keepOne(tx postpurchase.Tx, e event) error {
+	p, err := tx.Parcel(parcelRef(e.parcel))
+	if err != nil {
+		return err
+	}
+	changes := p.Shipment.Apply(shipment.Update{Events: []shipment.Event{e.shipmentEvent()}})
+	if len(changes) == 0 {
+		return nil
+	}
+	p.NewsAt, p.AnsweredAt = e.at(), e.at()
+	p.PollAt = e.at().Add(6 * time.Hour)
+	p.CheckAt = e.at().Add(24 * time.Hour)
+	if err := tx.PutParcel(p); err != nil || !e.message {
+		return err
+	}
+	m := &postpurchase.Message{Rule: notify.RuleNews, Reason: "news", Decided: e.at()}
+	m.Key = "out/" + strconv.Itoa(e.parcel) + "/" + strconv.Itoa(e.number)
+	m.Kind, m.OrderID, m.State = "shipped", orderID(e.parcel), notify.StatePending
+	m.Parcels = []string{p.Shipment.Ref.String()}
+	m.OccurredAt, m.SendAt, m.Expires = e.at(), e.at(), e.at().Add(24*time.Hour)
+	return tx.PutMessage(m)
 }
 
 func parcelRef(i int) shipment.Ref {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -84,7 +83,7 @@ const (
 		FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bytea[]) AS k (key, id, at, body) ON CONFLICT DO NOTHING`
 )
 
-func (s *server) openFloor(string) (func(event) error, func() error, error) {
+func (s *server) openFloor(string) (keeper, func() error, error) {
 	ctx := context.Background()
 	pool, err := s.pool(ctx)
 	if err != nil {
@@ -109,14 +108,16 @@ func (s *server) openFloor(string) (func(event) error, func() error, error) {
 			collect(requests, func(group []*floorRequest) error { return postgresFloor(ctx, pool, group) })
 		}()
 	}
-	keep := func(e event) error {
-		body, err := json.Marshal(e.shipmentEvent())
+	keep := func(events ...event) error {
+		all, err := floorRequests(events)
 		if err != nil {
 			return err
 		}
-		r := &floorRequest{event: e, body: body, done: make(chan error, 1)}
-		requests <- r
-		return <-r.done
+		if len(all) > 1 {
+			return postgresFloor(ctx, pool, all)
+		}
+		requests <- all[0]
+		return <-all[0].done
 	}
 	return keep, func() error {
 		close(requests)

@@ -16,7 +16,7 @@ import (
 
 // openService ingests through the whole service: every change of status is also put to
 // the planner, which reads the order and its messages, and every decision is kept.
-func openService(b postpurchase.Backend, closer func() error) (func(event) error, func() error, error) {
+func openService(b postpurchase.Backend, closer func() error) (keeper, func() error, error) {
 	ctx := context.Background()
 	if err := errors.Join(fillBackend(ctx, b), fillOrders(ctx, b)); err != nil {
 		return nil, nil, errors.Join(err, closer())
@@ -28,10 +28,13 @@ func openService(b postpurchase.Backend, closer func() error) (func(event) error
 	if err != nil {
 		return nil, nil, errors.Join(err, closer())
 	}
-	keep := func(e event) error {
-		news := carriers.Update{TrackingNumber: parcelRef(e.parcel).TrackingNumber}
-		news.Events = []shipment.Event{e.shipmentEvent()}
-		return svc.Ingest(ctx, "ups", news)
+	keep := func(events ...event) error {
+		news := make([]carriers.Update, len(events))
+		for i, e := range events {
+			news[i].TrackingNumber = parcelRef(e.parcel).TrackingNumber
+			news[i].Events = []shipment.Event{e.shipmentEvent()}
+		}
+		return svc.Ingest(ctx, "ups", news...)
 	}
 	return keep, closer, nil
 }

@@ -67,10 +67,7 @@ var unique = river.UniqueOpts{ByArgs: true, ByQueue: true, ByState: []rivertype.
 
 // insertJobs adds the jobs of a group in one statement, in the order of their keys, as
 // all who add jobs do.
-func (b *Backend) insertJobs(ctx context.Context, tx pgx.Tx, jobs []shopJob) error {
-	if len(jobs) == 0 {
-		return nil
-	}
+func (b *Backend) insertJobs(ctx context.Context, conn *pgx.Conn, jobs []shopJob) error {
 	slices.SortStableFunc(jobs, func(a, b shopJob) int {
 		return cmp.Or(cmp.Compare(a.shop, b.shop), cmp.Compare(a.job.Key, b.job.Key))
 	})
@@ -91,7 +88,12 @@ func (b *Backend) insertJobs(ctx context.Context, tx pgx.Tx, jobs []shopJob) err
 		params = append(params, river.InsertManyParams{Args: a, InsertOpts: opts})
 	}
 	// Not InsertManyFastTx: on PostgreSQL that is COPY, which fails for a key that is there.
-	_, err := b.insert.InsertManyTx(ctx, tx, params)
+	// River wants a pgx.Tx. The transaction has begun already.
+	tx, err := conn.BeginTx(ctx, pgx.TxOptions{BeginQuery: byIndex})
+	if err != nil {
+		return err
+	}
+	_, err = b.insert.InsertManyTx(ctx, tx, params)
 	return err
 }
 

@@ -95,11 +95,16 @@ func (g *state) load() error {
 	return g.send(batch)
 }
 
+// send sends statements in one step. The first one begins the transaction.
 func (g *state) send(batch *pgx.Batch) error {
 	if batch.Len() == 0 {
 		return nil
 	}
-	return g.tx.SendBatch(g.ctx, batch).Close()
+	if !g.begun {
+		g.begun = true
+		batch.QueuedQueries = append([]*pgx.QueuedQuery{{SQL: begin}, {SQL: byIndex}}, batch.QueuedQueries...)
+	}
+	return g.conn.SendBatch(g.ctx, batch).Close()
 }
 
 func (g *state) queue(batch *pgx.Batch, q query, args []any, row func(rows pgx.Rows) error) {

@@ -206,7 +206,7 @@ func (b *Backend) View(ctx context.Context, shop string, fn func(r postpurchase.
 		return ErrClosed
 	default:
 	}
-	tx, err := b.config.Pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" + byIndex})
+	tx, err := b.config.Pool.BeginTx(ctx, pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; " + byIndex})
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -152,7 +152,7 @@ var statements = [queryCount]string{
 	addMessages: `INSERT INTO {message} (shop, key, owner, state, send_at, doc)
 		SELECT shop, key, owner, state, send_at, doc
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[]) WITH ORDINALITY AS k (shop, key, owner, state, send_at, doc, n)
-		ORDER BY n ON CONFLICT DO NOTHING RETURNING shop, key, id`,
+		ORDER BY n RETURNING shop, key, id`,
 	setMessages: `UPDATE {message} m SET owner = k.owner, state = k.state, send_at = k.send_at, doc = k.doc
 		FROM unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::bigint[], $6::bytea[]) AS k (shop, key, owner, state, send_at, doc)
 		WHERE m.shop = k.shop AND m.key = k.key`,

@@ -71,12 +71,13 @@ func (b *Backend) persist(requests []*group.Request) error {
 	}
 }
 
-// begin also keeps the planner from reading whole tables: plans are kept for as long as a
-// connection, and were made when the tables were small. Every statement of a group finds
-// its rows by an index.
-var begin = pgx.TxOptions{BeginQuery: "BEGIN ISOLATION LEVEL READ COMMITTED" + byIndex}
-
-const byIndex = "; SET LOCAL enable_seqscan = off; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL jit = off"
+// The planner is kept from reading whole tables: plans are kept for as long as a
+// connection, and were made when the tables were small. Every statement here finds its
+// rows by an index.
+const (
+	begin   = "BEGIN ISOLATION LEVEL READ COMMITTED"
+	byIndex = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('jit', 'off', true)"
+)
 
 // errMet says that another transaction has what a group wants and must not wait for,
 // or that a row is there that was not. The group begins anew, and locks first what it
@@ -93,18 +94,17 @@ func (b *Backend) transact(requests []*group.Request) error {
 		return err
 	}
 	defer conn.Release()
-	g := &state{b: b, ctx: ctx, writer: <-b.writers}
+	g := &state{b: b, ctx: ctx, conn: conn.Conn(), writer: <-b.writers}
 	defer func() { b.writers <- g.writer }()
 	for try := 0; ; try++ {
 		g.reset()
-		if g.tx, err = conn.BeginTx(ctx, begin); err != nil {
-			return err
-		}
 		err := g.attempt(requests)
+		if g.begun { // and not committed
+			_, _ = g.conn.Exec(ctx, "ROLLBACK")
+		}
 		if err == nil {
 			return nil
 		}
-		_ = g.tx.Rollback(ctx)
 		if !errors.Is(err, errMet) || try == maxTries {
 			return err
 		}
@@ -116,7 +116,8 @@ func (b *Backend) transact(requests []*group.Request) error {
 type state struct {
 	b      *Backend
 	ctx    context.Context
-	tx     pgx.Tx
+	conn   *pgx.Conn
+	begun  bool  // there is a transaction
 	writer int64 // whose mark it leaves
 
 	baton chan struct{} // comes back when an fn has ended or waits for rows
@@ -194,7 +195,7 @@ type (
 
 func (g *state) reset() {
 	g.baton = make(chan struct{})
-	g.held = 0
+	g.begun, g.held = false, 0
 	g.parcels, g.latest = map[group.ParcelKey]*parcelSlot{}, map[group.NumberKey]*latestSlot{}
 	g.orders, g.messages, g.cursors = map[group.OrderKey]*orderSlot{}, map[group.MessageKey]*messageSlot{}, map[group.CursorKey]*cursorSlot{}
 	g.owners = map[group.MessageKey]*group.OrderKey{}

@@ -21,50 +21,57 @@ import (
 // for it.
 func (g *state) flush() error {
 	if len(g.changedParcels)+len(g.changedOrders)+len(g.changedMessages)+len(g.changedCursors)+len(g.inbox)+len(g.jobs) == 0 {
-		return g.tx.Commit(g.ctx)
+		return nil
 	}
-	w := &writer{g}
+	w := &writer{state: g}
 	batch := &pgx.Batch{}
-	newRows := 0
-	for _, step := range []func(batch *pgx.Batch) (int, error){w.ordersOut, w.parcelsOut, w.cursorsOut, w.inboxOut} {
-		n, err := step(batch)
-		if err != nil {
+	for _, step := range []func(batch *pgx.Batch) error{w.ordersOut, w.parcelsOut, w.cursorsOut, w.inboxOut} {
+		if err := step(batch); err != nil {
 			return err
 		}
-		newRows += n
 	}
-	if newRows > 0 { // their ids are needed to go on
+	if w.added { // their ids are needed to go on, or whether they are there at all
 		if err := g.send(batch); err != nil {
 			return err
 		}
 		batch = &pgx.Batch{}
 	}
-	if err := errors.Join(w.linksOut(batch), w.messagesOut(batch)); err != nil {
-		return err
-	}
+	w.linksOut(batch)
+	w.messagesOut(batch)
 	mark := newVersion()
 	batch.Queue(g.b.sql[leaveMark], g.writer, mark)
-	if err := g.send(batch); err != nil {
-		return err
+	if len(g.jobs) > 0 {
+		if err := g.send(batch); err != nil {
+			return err
+		}
+		if err := g.b.insertJobs(g.ctx, g.conn, g.jobs); err != nil {
+			return err
+		}
+		batch = &pgx.Batch{}
 	}
-	if err := g.b.insertJobs(g.ctx, g.tx, g.jobs); err != nil {
-		return err
-	}
-	if g.tx.Conn().IsClosed() {
+	batch.Queue("COMMIT").Exec(func(done pgconn.CommandTag) error {
+		if done.String() != "COMMIT" {
+			return errors.New("postgres: the database has undone the transaction")
+		}
+		return nil
+	})
+	if g.conn.IsClosed() {
 		return fmt.Errorf("%w: the connection was lost before the commit", ErrUnavailable)
 	}
-	if err := g.tx.Commit(g.ctx); err != nil {
+	err := g.send(batch)
+	if answer := (*pgconn.PgError)(nil); err != nil && (errors.Is(err, errMet) || errors.As(err, &answer) && !unavailable(err)) {
+		return err // and what follows an error is not done
+	}
+	if err != nil {
 		// Once COMMIT was sent, only an answer tells, and a server that ends may have done it
 		// all the same. (pgconn.SafeToRetry was seen to be wrong here: a connection that was
 		// reset after the COMMIT can be reported as one that was closed before.)
-		var answer *pgconn.PgError
-		if errors.As(err, &answer) && !unavailable(err) {
-			return err
-		}
+		g.begun = false
 		if err := g.b.settle(g.writer, mark, err); err != nil {
 			return err
 		}
 	}
+	g.begun = false
 	w.remember()
 	return nil
 }
@@ -99,14 +106,18 @@ func (b *Backend) settle(writer, mark int64, lost error) error {
 	}
 }
 
-type writer struct{ *state }
+type writer struct {
+	*state
+	added bool // rows that somebody else may have added meanwhile
+}
 
 // version of a new row: any number but 0 that no other row has.
 func newVersion() int64 { return 1 + rand.Int64N(1<<62) }
 
 // add queues an INSERT of new rows that returns each one's key and id.
-func (g *state) add(batch *pgx.Batch, q query, want int, args []any, row func(rows pgx.Rows) error) {
-	batch.Queue(g.b.sql[q], args...).Query(func(rows pgx.Rows) error {
+func (w *writer) add(batch *pgx.Batch, q query, want int, args []any, row func(rows pgx.Rows) error) {
+	w.added = true
+	batch.Queue(w.b.sql[q], args...).Query(func(rows pgx.Rows) error {
 		got := 0
 		for rows.Next() {
 			got++
@@ -124,7 +135,7 @@ func (g *state) add(batch *pgx.Batch, q query, want int, args []any, row func(ro
 	})
 }
 
-func (w *writer) ordersOut(batch *pgx.Batch) (added int, _ error) {
+func (w *writer) ordersOut(batch *pgx.Batch) error {
 	var (
 		fresh, set, bumped []*orderSlot
 	)
@@ -167,7 +178,7 @@ func (w *writer) ordersOut(batch *pgx.Batch) (added int, _ error) {
 			return err
 		})
 	}
-	return len(fresh), nil
+	return nil
 }
 
 type orderArrays struct {
@@ -208,7 +219,7 @@ func (c *parcelColumns) add(s *parcelSlot) {
 	c.latest = append(c.latest, s.latest)
 }
 
-func (w *writer) parcelsOut(batch *pgx.Batch) (added int, _ error) {
+func (w *writer) parcelsOut(batch *pgx.Batch) error {
 	var fresh []*parcelSlot
 	var set, add parcelColumns
 	var outdated []int64
@@ -261,11 +272,11 @@ func (w *writer) parcelsOut(batch *pgx.Batch) (added int, _ error) {
 			return err
 		})
 	}
-	return len(fresh), nil
+	return nil
 }
 
 // linksOut keeps the table of which parcels an order has.
-func (w *writer) linksOut(batch *pgx.Batch) error {
+func (w *writer) linksOut(batch *pgx.Batch) {
 	var addOwner, addParcel, dropOwner, dropParcel []int64
 	for _, s := range w.changedParcels {
 		for _, id := range ordersOf(s.base, s.now) {
@@ -287,10 +298,9 @@ func (w *writer) linksOut(batch *pgx.Batch) error {
 	if len(addOwner) > 0 {
 		batch.Queue(w.b.sql[linkParcels], addOwner, addParcel)
 	}
-	return nil
 }
 
-func (w *writer) messagesOut(batch *pgx.Batch) error {
+func (w *writer) messagesOut(batch *pgx.Batch) {
 	var set, add struct {
 		shop, key, state []string
 		doc              [][]byte
@@ -309,10 +319,9 @@ func (w *writer) messagesOut(batch *pgx.Batch) error {
 		batch.Queue(w.b.sql[setMessages], set.shop, set.key, set.owner, set.state, set.send, set.doc)
 	}
 	if len(add.id) == 0 {
-		return nil
+		return
 	}
 	batch.Queue(w.b.sql[addMessages], add.shop, add.key, add.owner, add.state, add.send, add.doc).Query(func(rows pgx.Rows) error {
-		added := map[group.MessageKey]bool{}
 		for rows.Next() {
 			var k group.MessageKey
 			var id int64
@@ -320,27 +329,21 @@ func (w *writer) messagesOut(batch *pgx.Batch) error {
 				return err
 			}
 			w.messages[k].id = id
-			added[k] = true
 		}
-		if err := rows.Err(); err != nil {
-			return err
-		}
-		// One that was put without being read and is there, with another order: the next
-		// try looks for it.
-		for i, key := range add.key {
-			if k := (group.MessageKey{Shop: add.shop[i], Key: key}); !added[k] {
-				w.resolve[k] = true
+		err := rows.Err()
+		if e := (*pgconn.PgError)(nil); errors.As(err, &e) && e.Code == "23505" {
+			// One that was put without being read is there, with another order: the next try
+			// looks for it.
+			for i, key := range add.key {
+				w.resolve[group.MessageKey{Shop: add.shop[i], Key: key}] = true
 			}
-		}
-		if len(added) != len(add.id) {
 			return errMet
 		}
-		return nil
+		return err
 	})
-	return nil
 }
 
-func (w *writer) cursorsOut(batch *pgx.Batch) (int, error) {
+func (w *writer) cursorsOut(batch *pgx.Batch) error {
 	type columns struct {
 		shop, name  []string
 		doc         [][]byte
@@ -358,7 +361,7 @@ func (w *writer) cursorsOut(batch *pgx.Batch) (int, error) {
 		}
 		text, err := record.Encode(s.now)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		to.shop, to.name, to.doc = append(to.shop, s.key.Shop), append(to.name, s.key.Name), append(to.doc, text)
 		to.id, to.version, to.due = append(to.id, s.id), append(to.version, s.version), append(to.due, record.Stamp(s.now.Due))
@@ -369,12 +372,12 @@ func (w *writer) cursorsOut(batch *pgx.Batch) (int, error) {
 	if len(add.id) > 0 {
 		w.add(batch, addCursors, len(add.id), []any{add.shop, add.name, add.version, add.due, add.doc}, func(rows pgx.Rows) error { return nil })
 	}
-	return 0, nil
+	return nil
 }
 
-func (w *writer) inboxOut(batch *pgx.Batch) (int, error) {
+func (w *writer) inboxOut(batch *pgx.Batch) error {
 	if len(w.inbox) == 0 {
-		return 0, nil
+		return nil
 	}
 	items := slices.Clone(w.inbox)
 	slices.SortStableFunc(items, func(a, b inboxItem) int {
@@ -389,7 +392,7 @@ func (w *writer) inboxOut(batch *pgx.Batch) (int, error) {
 		}
 		doc, err := record.Encode(&it.item)
 		if err != nil {
-			return 0, err
+			return err
 		}
 		shops, digests, docs = append(shops, it.shop), append(digests, toText(it.item.Digest)), append(docs, doc)
 		received = append(received, record.Stamp(it.item.Received))
@@ -398,7 +401,7 @@ func (w *writer) inboxOut(batch *pgx.Batch) (int, error) {
 	for _, shop := range slices.Compact(slices.Clone(shops)) {
 		batch.Queue(w.b.sql[trimInbox], shop, inboxSize)
 	}
-	return 0, nil
+	return nil
 }
 
 // remember tells the cache what is in the database now.
