@@ -105,9 +105,6 @@ func (s *Service) sweepChecks(ctx context.Context, now time.Time) (n int, err er
 		if err != nil {
 			return err
 		}
-		if err := prefetch(tx, refsOf(due)); err != nil {
-			return err
-		}
 		n = len(due)
 		for _, p := range due {
 			p.CheckAt = time.Time{}

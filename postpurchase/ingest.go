@@ -6,6 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/doorstep-go/doorstep/carriers"
@@ -15,33 +18,66 @@ import (
 
 // Ingest takes news of parcels of one carrier, whoever brings it: an import, a
 // person's correction, a source of the shop's own. It returns when all of it is kept,
-// with the messages and jobs it calls for, in one transaction. News of parcels that
-// nobody follows is dropped and counted. Concurrent calls share commits where the
-// backend can.
+// with the messages and jobs it calls for. What one update brings is kept together or
+// not at all, and updates of one parcel are taken in their order; an update that cannot
+// be kept does not keep back the others. To bring news again changes nothing. News of
+// parcels that nobody follows is dropped and counted. Updates share commits where the
+// backend can, those of concurrent calls too.
 func (s *Service) Ingest(ctx context.Context, carrier string, updates ...carriers.Update) error {
 	return s.observed(ctx, OpIngest, Attributes{Carrier: carrier}, func(ctx context.Context) error {
-		return s.ingest(ctx, carrier, updates)
+		now := s.now()
+		for i := range updates {
+			stamp(&updates[i], now)
+		}
+		if len(updates) <= 1 {
+			return s.ingest(ctx, carrier, updates, now)
+		}
+		return s.ingestAll(ctx, carrier, updates, now)
 	})
 }
 
-func (s *Service) ingest(ctx context.Context, carrier string, updates []carriers.Update) error {
-	now := s.now()
-	for i := range updates {
-		stamp(&updates[i], now)
+// ingestSize is how many transactions one call asks for at a time.
+const ingestSize = 256
+
+// ingestAll takes the updates of each number in a transaction of its own.
+func (s *Service) ingestAll(ctx context.Context, carrier string, updates []carriers.Update, now time.Time) error {
+	byNumber := make(map[string]int, len(updates))
+	var parts [][]carriers.Update
+	for _, u := range updates {
+		n := carriers.CleanNumber(u.TrackingNumber)
+		i, ok := byNumber[n]
+		if !ok {
+			i, byNumber[n] = len(parts), len(parts)
+			parts = append(parts, nil)
+		}
+		parts[i] = append(parts[i], u)
 	}
-	var refs []shipment.Ref
-	if len(updates) > 1 {
-		refs = make([]shipment.Ref, len(updates))
+	errs := make([]error, len(parts))
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range min(len(parts), ingestSize) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(parts); i = int(next.Add(1)) - 1 {
+				errs[i] = s.ingest(ctx, carrier, parts[i], now)
+			}
+		})
 	}
-	for i := range refs {
-		refs[i] = shipment.Ref{Carrier: carrier, TrackingNumber: carriers.CleanNumber(updates[i].TrackingNumber)}
+	wg.Wait()
+	// One trouble is usually everybody's, and is said once.
+	var said []error
+	for _, err := range errs {
+		if err != nil && !slices.ContainsFunc(said, func(e error) bool { return e.Error() == err.Error() }) {
+			said = append(said, err)
+		}
 	}
+	return errors.Join(said...)
+}
+
+// ingest takes updates in one transaction.
+func (s *Service) ingest(ctx context.Context, carrier string, updates []carriers.Update, now time.Time) error {
 	var met tally
 	err := s.update(ctx, func(tx Tx) error {
 		met = tally{}
-		if err := prefetch(tx, refs); err != nil {
-			return err
-		}
 		for i := range updates {
 			p, err := s.whose(tx, carrier, &updates[i])
 			if errors.Is(err, ErrNotFound) {
@@ -86,15 +122,6 @@ func prefetch(tx Tx, refs []shipment.Ref) error {
 		return p.Prefetch(refs)
 	}
 	return nil
-}
-
-// refsOf are the parcels' own.
-func refsOf(parcels []*Parcel) []shipment.Ref {
-	refs := make([]shipment.Ref, len(parcels))
-	for i, p := range parcels {
-		refs[i] = p.Shipment.Ref
-	}
-	return refs
 }
 
 // stamp says when news was heard, where the adapter did not.

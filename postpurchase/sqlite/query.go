@@ -44,6 +44,7 @@ const (
 	unlinkParcel
 	addMessage
 	setMessage
+	moveMessage
 	putInbox
 	trimInbox
 	putCursor
@@ -88,7 +89,8 @@ var queries = func() (q [queryCount]string) {
 		linkParcel:    `INSERT OR IGNORE INTO {parcel_order} (owner, parcel_id) VALUES ($1, $2)`,
 		unlinkParcel:  `DELETE FROM {parcel_order} WHERE owner = $1 AND parcel_id = $2`,
 		addMessage:    `INSERT INTO {message} (shop, key, owner, state, send_at, doc) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (shop, key) DO NOTHING`,
-		setMessage:    `UPDATE {message} SET owner = $3, state = $4, send_at = $5, doc = $6 WHERE shop = $1 AND key = $2`,
+		setMessage:    `UPDATE {message} SET state = $2, send_at = $3, doc = $4 WHERE id = $1`,
+		moveMessage:   `UPDATE {message} SET owner = $3, state = $4, send_at = $5, doc = $6 WHERE shop = $1 AND key = $2`,
 		putInbox:      `INSERT INTO {inbox} (shop, digest, received, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (shop, digest) DO NOTHING`,
 		trimInbox:     `DELETE FROM {inbox} WHERE id IN (SELECT id FROM {inbox} WHERE shop = $1 ORDER BY received DESC, id DESC LIMIT -1 OFFSET $2)`,
 		putCursor:     `INSERT INTO {cursor} (shop, name, due, doc) VALUES ($1, $2, $3, $4) ON CONFLICT (shop, name) DO UPDATE SET due = excluded.due, doc = excluded.doc`,

@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"errors"
 	"slices"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
@@ -180,54 +181,54 @@ func (t *transaction) writeMessage(k group.MessageKey, row *record.MessageRow) e
 	if err != nil {
 		return err
 	}
-	o := t.Keys.Order(row.OrderID)
-	at := -1 // its place in its order's list, if that is remembered
-	if known := t.b.cache.Order(o); known != nil && known.Message != nil {
-		at = slices.IndexFunc(*known.Message, func(m group.Message) bool { return m.Row.Key == row.Key })
-	}
-	args := []any{k.Shop, k.Key, owner, row.State, row.Send, row.Doc}
-	if at < 0 {
-		res, err := t.s.exec(addMessage, args...)
-		if err != nil {
-			return err
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return t.s.fail(err)
-		}
-		if n == 1 {
-			t.changed(o, func(o *group.Order) {
-				if o.Message != nil {
-					list := append(slices.Clip(*o.Message), group.Message{Row: row})
-					o.Message = &list
-				}
+	of := t.Keys.Order(row.OrderID)
+	// Its place in its order's list, if that is remembered.
+	if known := t.b.cache.Order(of); known != nil && known.Message != nil {
+		if at := slices.IndexFunc(*known.Message, func(m group.Message) bool { return m.Row.Key == row.Key }); at >= 0 {
+			if _, err := t.s.exec(setMessage, (*known.Message)[at].ID, row.State, row.Send, row.Doc); err != nil {
+				return err
+			}
+			t.changed(of, func(o *group.Order) {
+				list := slices.Clone(*o.Message)
+				list[at].Row = row
+				o.Message = &list
 			})
 			return nil
 		}
-		// It is there: of this order, whose list is not remembered, or of another one.
-		if err := t.s.each(findOwner, []any{k.Shop, k.Key}, func(scan func(...any) error) error {
-			var was string
-			if err := scan(&was); err != nil {
-				return err
-			}
-			t.b.cache.DropOrder(t.Keys.Order(was))
-			t.b.cache.DropOrder(o)
-			return nil
-		}); err != nil {
-			return err
-		}
 	}
-	if _, err := t.s.exec(setMessage, args...); err != nil {
+	args := []any{k.Shop, k.Key, owner, row.State, row.Send, row.Doc}
+	res, err := t.s.exec(addMessage, args...)
+	if err != nil {
 		return err
 	}
-	if at >= 0 {
-		t.changed(o, func(o *group.Order) {
-			list := slices.Clone(*o.Message)
-			list[at].Row = row
-			o.Message = &list
-		})
+	n, err1 := res.RowsAffected()
+	id, err2 := res.LastInsertId()
+	if err := errors.Join(err1, err2); err != nil {
+		return t.s.fail(err)
 	}
-	return nil
+	if n == 1 {
+		t.changed(of, func(o *group.Order) {
+			if o.Message != nil {
+				list := append(slices.Clip(*o.Message), group.Message{ID: id, Row: row})
+				o.Message = &list
+			}
+		})
+		return nil
+	}
+	// It is there: of this order, whose list is not remembered, or of another one.
+	if err := t.s.each(findOwner, []any{k.Shop, k.Key}, func(scan func(...any) error) error {
+		var was string
+		if err := scan(&was); err != nil {
+			return err
+		}
+		t.b.cache.DropOrder(t.Keys.Order(was))
+		t.b.cache.DropOrder(of)
+		return nil
+	}); err != nil {
+		return err
+	}
+	_, err = t.s.exec(moveMessage, args...)
+	return err
 }
 
 func (t *transaction) writeInbox(i *postpurchase.InboxItem) error {
