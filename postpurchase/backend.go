@@ -114,6 +114,10 @@ type Tx interface {
 	PutInbox(i InboxItem) error
 	PutCursor(c Cursor) error
 
+	// DropInbox forgets the inbox's items that were received before then. Those put by this
+	// transaction are among them.
+	DropInbox(before time.Time) error
+
 	// Enqueue adds a job that is due now. A job with the key of another that is waiting or
 	// running is dropped; once that is done, the key is free again. That dampens, and what
 	// must not happen twice is kept from it by a row of its own.

@@ -322,7 +322,11 @@ func (s *Service) keep(ctx context.Context, source, why string, body []byte) err
 	if len(body) > maxInboxBody {
 		body = body[:maxInboxBody]
 	}
+	now := s.now()
 	return s.update(ctx, func(tx Tx) error {
-		return tx.PutInbox(InboxItem{Source: source, Why: why, Received: s.now(), Digest: hex.EncodeToString(sum[:]), Body: body})
+		if err := s.retainInbox(tx, now); err != nil {
+			return err
+		}
+		return tx.PutInbox(InboxItem{Source: source, Why: why, Received: now, Digest: hex.EncodeToString(sum[:]), Body: body})
 	})
 }

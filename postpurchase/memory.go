@@ -470,6 +470,15 @@ func (tx *memoryTx) PutInbox(i InboxItem) error {
 	return nil
 }
 
+func (tx *memoryTx) DropInbox(before time.Time) error {
+	for k, i := range tx.inbox.from(sortKey{}) {
+		if !i.Received.IsZero() && i.Received.Before(before) {
+			tx.inbox, tx.digests = tx.inbox.delete(k), tx.digests.delete(i.Digest)
+		}
+	}
+	return nil
+}
+
 func (tx *memoryTx) PutCursor(c Cursor) error {
 	old, ok := tx.cursors.get(c.Name)
 	seq := tx.place(old.seq, ok)

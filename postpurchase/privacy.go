@@ -17,7 +17,8 @@ import (
 // Ages count from the last news of an order: from the shop or from a carrier.
 type Retention struct {
 	// Personal is after which age an order is forgotten as [Service.Forget] does it: what
-	// is left says what became of the parcels and nothing about a person.
+	// is left says what became of the parcels and nothing about a person. What was received
+	// and not understood ([Service.Inbox]) is deleted at this age.
 	Personal time.Duration
 
 	// Orders is after which age an order is deleted, with its parcels and messages.
@@ -215,6 +216,35 @@ func (s *Service) retire(tx Tx, c Cursor, now time.Time) (Cursor, error) {
 		}
 	}
 	return c, nil
+}
+
+const cursorInbox = "retain-inbox" // what is in the inbox is looked at when it is due
+
+// retainInbox sets the timer after which what comes into the inbox is deleted.
+func (s *Service) retainInbox(tx Tx, now time.Time) error {
+	if s.cfg.Retention.Personal <= 0 {
+		return nil
+	}
+	c, err := tx.Cursor(cursorInbox)
+	if err != nil && !errors.Is(err, ErrNotFound) || !c.Due.IsZero() {
+		return err
+	}
+	return tx.PutCursor(Cursor{Name: cursorInbox, Due: now.Add(s.cfg.Retention.Personal)})
+}
+
+// retireInbox deletes what is too old, and returns when to look again.
+func (s *Service) retireInbox(tx Tx, now time.Time) (next time.Time, _ error) {
+	if s.cfg.Retention.Personal <= 0 {
+		return next, nil
+	}
+	if err := tx.DropInbox(now.Add(-s.cfg.Retention.Personal).Add(1)); err != nil { // what is exactly that old as well
+		return next, err
+	}
+	left, err := tx.Inbox(1000)
+	if len(left) > 0 {
+		next = left[len(left)-1].Received.Add(s.cfg.Retention.Personal)
+	}
+	return next, err
 }
 
 // doErase deletes an order whose time has come.

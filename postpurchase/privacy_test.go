@@ -1,8 +1,14 @@
 package postpurchase_test
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"net/http"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -152,5 +158,49 @@ func TestRetention(t *testing.T) {
 	}
 	if _, err := w.svc.Parcel(t.Context(), shipment.Ref{Carrier: "fake", TrackingNumber: "T1"}); !errors.Is(err, postpurchase.ErrNotFound) {
 		t.Errorf("its parcel after 210 days: %v, want it deleted", err)
+	}
+}
+
+// TestInboxRetention keeps what was not understood for as long as personal data.
+func TestInboxRetention(t *testing.T) {
+	w := newShop(t, func(c *postpurchase.Config) {
+		c.Retention = postpurchase.Retention{Personal: 60 * 24 * time.Hour}
+	})
+	receive := func(body string) {
+		t.Helper()
+		stamp := strconv.FormatInt(w.clock.Now().Unix(), 10)
+		mac := hmac.New(sha256.New, []byte("a secret of the fake carrier"))
+		mac.Write([]byte(stamp + "." + body))
+		header := http.Header{}
+		header.Set("Fake-Timestamp", stamp)
+		header.Set("Fake-Signature", hex.EncodeToString(mac.Sum(nil)))
+		if err := w.svc.ReceiveWebhook(t.Context(), "fake", header, []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, step := range []struct {
+		receive string
+		days    int
+		want    []string
+	}{
+		{"Ada Lovelace", 40, []string{"Ada Lovelace"}},
+		{"of Berlin", 25, []string{"of Berlin"}}, // the first is 65 days old
+		{"", 40, nil},
+		{"Ada again", 59, []string{"Ada again"}},
+		{"", 2, nil},
+	} {
+		if step.receive != "" {
+			receive(step.receive)
+		}
+		w.clock.Advance(time.Duration(step.days)*24*time.Hour - time.Hour)
+		w.live(time.Hour)
+		items, err := w.svc.Inbox(t.Context(), 10)
+		var got []string
+		for _, i := range items {
+			got = append(got, string(i.Body))
+		}
+		if err != nil || !slices.Equal(got, step.want) {
+			t.Errorf("inbox = %q, %v; want %q", got, err, step.want)
+		}
 	}
 }

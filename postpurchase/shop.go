@@ -121,6 +121,10 @@ func (s *Service) sweepCursors(ctx context.Context, now time.Time) (n int, err e
 			c.Due = time.Time{}
 			job := ""
 			switch {
+			case c.Name == cursorInbox:
+				if c.Due, err = s.retireInbox(tx, now); err != nil {
+					return err
+				}
 			case c.Name == cursorOrders && s.cfg.Shop != nil && s.cfg.ShopEvery > 0:
 				c.Due, job = now.Add(s.cfg.ShopEvery), jobReconcile
 			case c.Name == cursorHooks && s.cfg.ShopWebhooks:

@@ -47,6 +47,7 @@ func Run(t *testing.T, s Suite) {
 	t.Run("OrdersOfCustomer", e.ordersOfCustomer)
 	t.Run("DeleteOrder", e.deleteOrder)
 	t.Run("Inbox", e.inbox)
+	t.Run("DropInbox", e.dropInbox)
 	t.Run("Copies", e.copies)
 	t.Run("Shops", e.shops)
 	t.Run("AllOrNothing", e.allOrNothing)

@@ -225,6 +225,39 @@ func (e exam) inbox(t *testing.T) {
 	})(b)
 }
 
+// dropInbox forgets what is old, also what was put just now.
+func (e exam) dropInbox(t *testing.T) {
+	b := e.open(t)
+	put := func(tx postpurchase.Tx, from, to int) (err error) {
+		for i := from; i < to; i++ {
+			err = errors.Join(err, tx.PutInbox(postpurchase.InboxItem{Digest: fmt.Sprint(i), Received: epoch.Add(time.Duration(i) * time.Minute)}))
+		}
+		return err
+	}
+	update(t, b, func(tx postpurchase.Tx) error { return put(tx, 0, 4) })
+	digest := func(i postpurchase.InboxItem) string { return i.Digest }
+	update(t, b, func(tx postpurchase.Tx) error {
+		err := errors.Join(put(tx, 4, 8), tx.DropInbox(epoch.Add(6*time.Minute)))
+		found(t, "Inbox", []string{"7", "6"})(keys(tx.Inbox(9))(digest))
+		return err
+	})
+	if err := b.Update(t.Context(), "another", func(tx postpurchase.Tx) error {
+		return errors.Join(put(tx, 0, 2), tx.DropInbox(epoch.Add(time.Minute)))
+	}); err != nil {
+		t.Errorf("Update: %v", err)
+	}
+	both(t, b, func(t *testing.T, r postpurchase.Reader) {
+		found(t, "Inbox", []string{"7", "6"})(keys(r.Inbox(9))(digest))
+	})
+	// What was forgotten may come again.
+	update(t, b, func(tx postpurchase.Tx) error { return put(tx, 1, 2) })
+	e.states(t, func(t *testing.T, b postpurchase.Backend) {
+		both(t, b, func(t *testing.T, r postpurchase.Reader) {
+			found(t, "Inbox", []string{"7", "6", "1"})(keys(r.Inbox(9))(digest))
+		})
+	})(b)
+}
+
 // copies changes what was put, and what was returned, in every place that can be
 // shared.
 func (e exam) copies(t *testing.T) {

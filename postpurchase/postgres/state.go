@@ -129,6 +129,7 @@ type state struct {
 	messages map[group.MessageKey]*messageSlot
 	cursors  map[group.CursorKey]*cursorSlot
 	inbox    []inboxItem
+	dropped  map[string]int64 // by shop: inbox items from before then are to go
 	jobs     []shopJob
 
 	changedParcels  []*parcelSlot
@@ -199,7 +200,7 @@ func (g *state) reset() {
 	g.parcels, g.latest = map[group.ParcelKey]*parcelSlot{}, map[group.NumberKey]*latestSlot{}
 	g.orders, g.messages, g.cursors = map[group.OrderKey]*orderSlot{}, map[group.MessageKey]*messageSlot{}, map[group.CursorKey]*cursorSlot{}
 	g.owners = map[group.MessageKey]*group.OrderKey{}
-	g.inbox, g.jobs = nil, nil
+	g.inbox, g.dropped, g.jobs = nil, nil, nil
 	g.changedParcels, g.changedOrders, g.changedMessages, g.changedCursors = nil, nil, nil, nil
 	g.wants = wants{}
 	if g.resolve == nil {

@@ -163,6 +163,10 @@ func (t *transaction) accept() {
 	for _, i := range t.Puts.Inbox {
 		g.inbox = append(g.inbox, inboxItem{t.shop, i})
 	}
+	if t.Dropped != nil {
+		put(&g.dropped, t.shop, max(g.dropped[t.shop], *t.Dropped))
+		changes++
+	}
 	for _, j := range t.Jobs {
 		g.jobs = append(g.jobs, shopJob{t.shop, j})
 	}
@@ -902,8 +906,23 @@ func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
 	for _, i := range t.Puts.Inbox {
 		add(i)
 	}
+	for _, dropped := range []*int64{t.Dropped, droppedOf(t.g, t.shop)} {
+		if dropped != nil {
+			all = slices.DeleteFunc(all, func(i postpurchase.InboxItem) bool {
+				at := record.Stamp(i.Received)
+				return at != nil && *at < *dropped
+			})
+		}
+	}
 	slices.SortStableFunc(all, func(a, b postpurchase.InboxItem) int { return b.Received.Compare(a.Received) })
 	return all[:min(len(all), max(limit, 0))], nil
+}
+
+func droppedOf(g *state, shop string) *int64 {
+	if at, ok := g.dropped[shop]; ok {
+		return &at
+	}
+	return nil
 }
 
 func (t *transaction) Cursor(name string) (postpurchase.Cursor, error) {

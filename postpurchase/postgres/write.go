@@ -20,7 +20,7 @@ import (
 // new ones are added in the order of their keys, so that it waits for nobody who waits
 // for it.
 func (g *state) flush() error {
-	if len(g.changedParcels)+len(g.changedOrders)+len(g.changedMessages)+len(g.changedCursors)+len(g.inbox)+len(g.jobs) == 0 {
+	if len(g.changedParcels)+len(g.changedOrders)+len(g.changedMessages)+len(g.changedCursors)+len(g.inbox)+len(g.dropped)+len(g.jobs) == 0 {
 		return nil
 	}
 	w := &writer{state: g}
@@ -376,6 +376,11 @@ func (w *writer) cursorsOut(batch *pgx.Batch) error {
 }
 
 func (w *writer) inboxOut(batch *pgx.Batch) error {
+	defer func() {
+		for shop, before := range w.dropped {
+			batch.Queue(w.b.views[record.DropInbox], shop, before)
+		}
+	}()
 	if len(w.inbox) == 0 {
 		return nil
 	}

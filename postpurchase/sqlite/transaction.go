@@ -368,7 +368,11 @@ func (t *transaction) MessagesByState(state notify.State, limit int) ([]*postpur
 }
 
 func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
-	if err := t.early(len(t.Puts.Inbox)); err != nil {
+	held := len(t.Puts.Inbox)
+	if t.Dropped != nil {
+		held++
+	}
+	if err := t.early(held); err != nil {
 		return nil, err
 	}
 	return t.read.Inbox(limit)

@@ -36,6 +36,12 @@ func (t *transaction) write() error {
 			return err
 		}
 	}
+	if t.Dropped != nil {
+		t.s.writes++
+		if err := t.s.rows(record.DropInbox, []any{t.Keys.Shop, *t.Dropped}, nil); err != nil {
+			return err
+		}
+	}
 	*t.Puts = group.Puts{Keys: t.Keys, Jobs: t.Jobs}
 	return nil
 }

@@ -2,6 +2,7 @@ package group
 
 import (
 	"slices"
+	"time"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
@@ -19,6 +20,7 @@ type Puts struct {
 	Cursors  Held[CursorKey, *postpurchase.Cursor]
 	Inbox    []postpurchase.InboxItem
 	Jobs     []postpurchase.Job
+	Dropped  *int64 // inbox items from before then are to go; nil: none
 
 	latest  Held[NumberKey, *record.ParcelRow] // of the parcels that were put
 	byOrder Held[OrderKey, []MessageKey]       // messages; those that went to another order too
@@ -108,6 +110,13 @@ func (p *Puts) PutMessage(m *postpurchase.Message) error {
 func (p *Puts) PutInbox(i postpurchase.InboxItem) error {
 	i.Body = slices.Clone(i.Body)
 	p.Inbox = append(p.Inbox, i)
+	return nil
+}
+
+func (p *Puts) DropInbox(before time.Time) error {
+	if at := record.Stamp(before); at != nil && (p.Dropped == nil || *at > *p.Dropped) {
+		p.Dropped = at
+	}
 	return nil
 }
 

@@ -31,6 +31,7 @@ const (
 	PendingMessages
 	GetInbox
 	GetCursor
+	DropInbox
 
 	// The earliest moment of each timer.
 	NextPoll
@@ -68,6 +69,7 @@ func Vocabulary(d Dialect) (q [QueryCount]string) {
 		OpenMessages:     `SELECT doc FROM {message} WHERE shop = $1 AND state = $2 AND ` + open + ` LIMIT $3`,
 		PendingMessages:  `SELECT doc FROM {message} WHERE shop = $1 AND state = $2 AND state = 'pending' LIMIT $3`,
 		GetInbox:         `SELECT doc FROM {inbox} WHERE shop = $1 ORDER BY received DESC NULLS LAST, id DESC LIMIT $2`,
+		DropInbox:        `DELETE FROM {inbox} WHERE shop = $1 AND received < $2`,
 		GetCursor:        `SELECT doc FROM {cursor} WHERE shop = $1 AND name = $2`,
 
 		NextPoll:    `SELECT poll_at FROM {parcel} WHERE shop = $1 AND poll_at IS NOT NULL ORDER BY poll_at LIMIT 1`,
