@@ -16,6 +16,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,11 +26,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/jobs"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
@@ -90,7 +91,7 @@ type Backend struct {
 	views  [record.QueryCount]string
 
 	driver  *riverpgxv5.Driver
-	insert  *river.Client[pgx.Tx]
+	jobs    *jobs.Queue[pgx.Tx]
 	line    *group.Line
 	cache   group.Cache
 	writers chan int64 // ids of those that write nothing now
@@ -109,7 +110,8 @@ var ErrClosed = errors.New("postgres: the backend is closed")
 // number of processes may do so at once. Tables of a newer version are refused with
 // [ErrVersion]. Open starts nothing.
 func Open(ctx context.Context, c Config) (*Backend, error) {
-	if err := c.complete(); err != nil {
+	work, err := c.complete()
+	if err != nil {
 		return nil, err
 	}
 	dialect := record.Postgres(pgx.Identifier{c.Schema}.Sanitize())
@@ -124,8 +126,7 @@ func Open(ctx context.Context, c Config) (*Backend, error) {
 	if err := b.addWriters(ctx); err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", explain(err))
 	}
-	var err error
-	if b.insert, err = river.NewClient(b.driver, &river.Config{Logger: c.Logger, Schema: c.JobSchema}); err != nil {
+	if b.jobs, err = jobs.New(b.driver, work); err != nil {
 		return nil, fmt.Errorf("postgres: open: %w", err)
 	}
 	return b, nil
@@ -147,15 +148,12 @@ func (b *Backend) addWriters(ctx context.Context) error {
 // schemaName is what River allows, and no longer than that its notifications have room.
 var schemaName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]{0,45}$`)
 
-func (c *Config) complete() error {
+func (c *Config) complete() (work jobs.Config, _ error) {
 	if c.Pool == nil {
-		return errors.New("postgres: Config.Pool is not set")
+		return work, errors.New("postgres: Config.Pool is not set")
 	}
 	if n := c.Pool.Config().MaxConns; n < 4 {
-		return fmt.Errorf("postgres: Config.Pool has %d connections, and at least 4 are needed", n)
-	}
-	if c.Writers < 0 || c.Patience < 0 || c.Workers < 0 || c.JobTimeout < 0 || c.RescueAfter < 0 || c.Poll < 0 {
-		return errors.New("postgres: a number in Config is negative")
+		return work, fmt.Errorf("postgres: Config.Pool has %d connections, and at least 4 are needed", n)
 	}
 	if c.Schema == "" {
 		c.Schema = "doorstep"
@@ -165,37 +163,21 @@ func (c *Config) complete() error {
 	}
 	for _, name := range []string{c.Schema, c.JobSchema} {
 		if !schemaName.MatchString(name) {
-			return fmt.Errorf("postgres: %q is not the name of a schema: letters, digits and underscores, and at most 46", name)
+			return work, fmt.Errorf("postgres: %q is not the name of a schema: letters, digits and underscores, and at most 46", name)
 		}
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+	if c.Writers < 0 || c.Patience < 0 {
+		return work, errors.New("postgres: a number in Config is negative")
 	}
-	if c.Writers == 0 {
-		c.Writers = 2
+	c.Writers, c.Patience = cmp.Or(c.Writers, 2), cmp.Or(c.Patience, 10*time.Second)
+	work = jobs.Config{
+		Workers: c.Workers, JobTimeout: c.JobTimeout, RescueAfter: c.RescueAfter, Retry: c.Retry, Poll: c.Poll,
+		Logger: c.Logger, Schema: c.JobSchema, Text: toText, Raw: fromText, Reindex: true, Explain: explain, Corrupt: errCorrupt,
 	}
-	if c.Patience == 0 {
-		c.Patience = 10 * time.Second
+	if err := work.Complete(); err != nil {
+		return work, fmt.Errorf("postgres: %w", err)
 	}
-	if c.Workers == 0 {
-		c.Workers = 16
-	}
-	if c.JobTimeout == 0 {
-		c.JobTimeout = time.Minute
-	}
-	if c.RescueAfter == 0 {
-		c.RescueAfter = c.JobTimeout + 30*time.Second
-	}
-	if c.RescueAfter <= c.JobTimeout {
-		return errors.New("postgres: Config.RescueAfter is not more than JobTimeout: running jobs would be done twice")
-	}
-	if c.Retry == nil {
-		c.Retry = func(n int) time.Duration { return min(10*time.Minute, time.Second<<min(n-1, 20)) }
-	}
-	if c.Poll == 0 {
-		c.Poll = time.Second
-	}
-	return nil
+	return work, nil
 }
 
 // View implements [postpurchase.Backend]. fn must not call View or Update of the same

@@ -11,6 +11,7 @@ import (
 
 	"github.com/doorstep-go/doorstep/postpurchase"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/jobs"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
@@ -130,7 +131,7 @@ type state struct {
 	cursors  map[group.CursorKey]*cursorSlot
 	inbox    []inboxItem
 	dropped  map[string]int64 // by shop: inbox items from before then are to go
-	jobs     []shopJob
+	jobs     []jobs.Of
 
 	changedParcels  []*parcelSlot
 	changedOrders   []*orderSlot
@@ -187,10 +188,6 @@ type (
 	inboxItem struct {
 		shop string
 		item postpurchase.InboxItem
-	}
-	shopJob struct {
-		shop string
-		job  postpurchase.Job
 	}
 )
 

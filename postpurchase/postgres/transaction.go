@@ -10,6 +10,7 @@ import (
 	"github.com/doorstep-go/doorstep/notify"
 	"github.com/doorstep-go/doorstep/postpurchase"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/jobs"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 	"github.com/doorstep-go/doorstep/postpurchase/order"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
@@ -168,7 +169,7 @@ func (t *transaction) accept() {
 		changes++
 	}
 	for _, j := range t.Jobs {
-		g.jobs = append(g.jobs, shopJob{t.shop, j})
+		g.jobs = append(g.jobs, jobs.Of{Shop: t.shop, Job: j})
 	}
 	if changes > 0 {
 		g.stamp++

@@ -44,7 +44,12 @@ func (g *state) flush() error {
 		if err := g.send(batch); err != nil {
 			return err
 		}
-		if err := g.b.insertJobs(g.ctx, g.conn, g.jobs); err != nil {
+		// River wants a pgx.Tx. The transaction has begun already.
+		tx, err := g.conn.BeginTx(g.ctx, pgx.TxOptions{BeginQuery: byIndex})
+		if err != nil {
+			return err
+		}
+		if err := g.b.jobs.Insert(g.ctx, tx, g.jobs, false); err != nil {
 			return err
 		}
 		batch = &pgx.Batch{}

@@ -5,9 +5,11 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"runtime"
+	"slices"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/jobs"
 )
 
 // Update implements [postpurchase.Backend]. Updates that come while others commit wait
@@ -76,27 +78,34 @@ func (b *Backend) transact(all []*group.Request) (queues []string, err error) {
 			b.cache.Clear()
 		}
 	}()
-	s := &session{tx: tx}
-	var jobs jobBatch
+	s := &session{}
+	var added []jobs.Of
 	if err := conn.Raw(func(c any) error {
 		s.stmts = b.write.of(c.(driver.Conn))
-		return b.run(s, all, &jobs)
+		return b.run(s, all, &added)
 	}); err != nil {
 		return nil, explain(err)
 	}
-	if err := b.insertJobs(s, &jobs); err != nil {
-		return nil, explain(err)
+	if len(added) > 0 {
+		if err := b.jobs.Insert(background, tx, added, true); err != nil {
+			return nil, explain(err)
+		}
 	}
 	if err := tx.Commit(); err != nil {
 		return nil, explain(err)
 	}
 	committed = true
 	b.checkpoints.after(s.writes, b.readDB)
-	return jobs.queues, nil
+	for _, j := range added {
+		if q := jobs.Name(j.Shop); !slices.Contains(queues, q) {
+			queues = append(queues, q)
+		}
+	}
+	return queues, nil
 }
 
 // run does what the updates of a group do, except for their jobs and the commit.
-func (b *Backend) run(s *session, all []*group.Request, jobs *jobBatch) error {
+func (b *Backend) run(s *session, all []*group.Request, added *[]jobs.Of) error {
 	var version int64
 	if err := s.each(dataVersion, nil, func(scan func(...any) error) error { return scan(&version) }); err != nil {
 		return err
@@ -118,7 +127,9 @@ func (b *Backend) run(s *session, all []*group.Request, jobs *jobBatch) error {
 			return err
 		}
 		if keep {
-			jobs.add(r.Keys.Shop, t.Jobs)
+			for _, j := range t.Jobs {
+				*added = append(*added, jobs.Of{Shop: r.Keys.Shop, Job: j})
+			}
 		}
 	}
 	return nil

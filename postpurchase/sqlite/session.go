@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
@@ -44,7 +43,6 @@ func (s *statements) close() {
 // had: once a statement fails SQLite may have rolled everything back, and nothing more
 // is asked.
 type session struct {
-	tx    *sql.Tx // the same, for River
 	stmts *statements
 	err   error
 

@@ -15,6 +15,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -25,11 +26,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/riverqueue/river"
 	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/group"
+	"github.com/doorstep-go/doorstep/postpurchase/internal/jobs"
 	"github.com/doorstep-go/doorstep/postpurchase/internal/record"
 )
 
@@ -79,7 +80,7 @@ type Backend struct {
 	views  *viewStatements
 
 	driver *riverDriver
-	insert *river.Client[*sql.Tx]
+	jobs   *jobs.Queue[*sql.Tx]
 
 	line  *group.Line
 	cache group.Cache
@@ -112,50 +113,35 @@ func Open(ctx context.Context, path string, config ...Config) (*Backend, error) 
 	if len(config) == 1 {
 		b.config = config[0]
 	}
-	if err := b.config.complete(); err != nil {
+	work, err := b.config.complete()
+	if err != nil {
 		return nil, err
 	}
 	if path == "" || path == ":memory:" {
 		return nil, errors.New("sqlite: a database in memory cannot be shared by its connections; use postpurchase.NewMemory")
 	}
-	if err := b.open(ctx, path); err != nil {
+	if err := b.open(ctx, path, work); err != nil {
 		return nil, errors.Join(fmt.Errorf("sqlite: open: %w", explain(err)), b.closeDBs())
 	}
 	return b, nil
 }
 
-func (c *Config) complete() error {
-	if c.Workers < 0 || c.JobTimeout < 0 || c.RescueAfter < 0 || c.Poll < 0 || c.BusyTimeout < 0 {
-		return errors.New("sqlite: a number in Config is negative")
+func (c *Config) complete() (j jobs.Config, err error) {
+	j = jobs.Config{
+		Workers: c.Workers, JobTimeout: c.JobTimeout, RescueAfter: c.RescueAfter, Retry: c.Retry, Poll: c.Poll,
+		Logger: c.Logger, Explain: explain, Corrupt: ErrCorrupt,
 	}
-	if c.Logger == nil {
-		c.Logger = slog.New(slog.DiscardHandler)
+	if err := j.Complete(); err != nil {
+		return j, fmt.Errorf("sqlite: %w", err)
 	}
-	if c.Workers == 0 {
-		c.Workers = 16
+	if c.BusyTimeout < 0 {
+		return j, errors.New("sqlite: a number in Config is negative")
 	}
-	if c.JobTimeout == 0 {
-		c.JobTimeout = time.Minute
-	}
-	if c.RescueAfter == 0 {
-		c.RescueAfter = c.JobTimeout + 30*time.Second
-	}
-	if c.RescueAfter <= c.JobTimeout {
-		return errors.New("sqlite: Config.RescueAfter is not more than JobTimeout: running jobs would be done twice")
-	}
-	if c.Retry == nil {
-		c.Retry = func(n int) time.Duration { return min(10*time.Minute, time.Second<<min(n-1, 20)) }
-	}
-	if c.Poll == 0 {
-		c.Poll = time.Second
-	}
-	if c.BusyTimeout == 0 {
-		c.BusyTimeout = 10 * time.Second
-	}
-	return nil
+	c.BusyTimeout = cmp.Or(c.BusyTimeout, 10*time.Second)
+	return j, nil
 }
 
-func (b *Backend) open(ctx context.Context, path string) (err error) {
+func (b *Backend) open(ctx context.Context, path string, work jobs.Config) (err error) {
 	busy := fmt.Sprintf("busy_timeout(%d)", b.config.BusyTimeout.Milliseconds())
 	// The busy timeout comes first: going into WAL mode may have to wait as well.
 	b.db, err = sql.Open("sqlite", dsn(path, "immediate", busy, "journal_mode(WAL)", "synchronous(FULL)",
@@ -178,7 +164,7 @@ func (b *Backend) open(ctx context.Context, path string) (err error) {
 	}
 	b.readDB.SetMaxOpenConns(readers)
 	b.readDB.SetMaxIdleConns(readers)
-	if b.insert, err = river.NewClient(b.driver, &river.Config{Logger: b.config.Logger}); err != nil {
+	if b.jobs, err = jobs.New(b.driver, work); err != nil {
 		return err
 	}
 	b.views, err = prepareViews(ctx, b.readDB)
