@@ -1,16 +1,14 @@
 // Package record is what the backends on SQL databases have in common: how things
-// become rows, how rows are copied, and what columns are searched by.
+// become rows, what columns those are searched by, and what is asked of them.
 package record
 
 import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/doorstep-go/doorstep/postpurchase"
-	"github.com/doorstep-go/doorstep/postpurchase/order"
 	"github.com/doorstep-go/doorstep/postpurchase/shipment"
 )
 
@@ -40,52 +38,3 @@ func Health(h shipment.Health) string { return string(cmp.Or(h, shipment.HealthU
 
 // NotFound says that there is no such thing.
 func NotFound(what string) error { return fmt.Errorf("%s: %w", what, postpurchase.ErrNotFound) }
-
-// CloneOrder returns a copy that shares nothing.
-func CloneOrder(o *order.Order) *order.Order {
-	c := *o
-	c.Lines = slices.Clone(o.Lines)
-	c.Parcels = slices.Clone(o.Parcels)
-	for i := range c.Parcels {
-		c.Parcels[i].Lines = slices.Clone(c.Parcels[i].Lines)
-	}
-	return &c
-}
-
-// CloneParcel returns a copy that shares nothing.
-func CloneParcel(p *postpurchase.Parcel) *postpurchase.Parcel {
-	c := *p
-	c.Shipment = *p.Shipment.Clone()
-	c.Orders = slices.Clone(p.Orders)
-	for i := range c.Orders {
-		c.Orders[i].Lines = slices.Clone(c.Orders[i].Lines)
-	}
-	c.Alarms = slices.Clone(p.Alarms)
-	return &c
-}
-
-// CloneMessage returns a copy that shares nothing.
-func CloneMessage(m *postpurchase.Message) *postpurchase.Message {
-	c := *m
-	c.Parcels = slices.Clone(m.Parcels)
-	return &c
-}
-
-// HasOrder reports whether the parcel has something of an order.
-func HasOrder(p *postpurchase.Parcel, orderID string) bool {
-	return p != nil && slices.ContainsFunc(p.Orders, func(o postpurchase.ParcelOrder) bool { return o.OrderID == orderID })
-}
-
-// Timer is the moment a parcel's timer is set to; the zero time for a timer that does
-// not exist.
-func Timer(p *postpurchase.Parcel, t postpurchase.Timer) time.Time {
-	switch t {
-	case postpurchase.TimerPoll:
-		return p.PollAt
-	case postpurchase.TimerCheck:
-		return p.CheckAt
-	case postpurchase.TimerRenew:
-		return p.RenewAt
-	}
-	return time.Time{}
-}
