@@ -41,33 +41,40 @@ func At(t time.Time) Time {
 	if off <= -maxOffset || off >= maxOffset {
 		t, off = t.UTC(), 0
 	}
-	if t.IsZero() || !writable(t) {
+	wall := t.Unix() + int64(off)
+	if t.IsZero() || !writable(wall) {
 		return Time{}
 	}
-	return Time{wall: t.Unix() + int64(off), offset: int32(off), set: true, hasOffset: true}
+	return Time{wall: wall, offset: int32(off), set: true, hasOffset: true}
 }
 
 const maxOffset = 24 * 60 * 60
 
-func writable(t time.Time) bool { return t.Year() >= 0 && t.Year() <= 9999 }
+// writable reports whether the year of a wall clock has four digits. It compares seconds,
+// for every event that is read asks, and to work out the year takes longer.
+func writable(wall int64) bool {
+	const first, last = -62167219200, 253402300799 // 0000-01-01T00:00:00, 9999-12-31T23:59:59
+	return first <= wall && wall <= last
+}
 
 // Local returns a time of which only the wall clock is known. The location of wall
 // is ignored. Years are as with [At].
 func Local(wall time.Time) Time {
-	if wall.IsZero() || !writable(wall) {
+	_, off := wall.Zone()
+	seconds := wall.Unix() + int64(off)
+	if wall.IsZero() || !writable(seconds) {
 		return Time{}
 	}
-	_, off := wall.Zone()
-	return Time{wall: wall.Unix() + int64(off), set: true}
+	return Time{wall: seconds, set: true}
 }
 
 // Day returns a calendar day of which no clock is known. Years are as with [At].
 func Day(year int, month time.Month, day int) Time {
-	d := time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
-	if !writable(d) {
+	wall := time.Date(year, month, day, 0, 0, 0, 0, time.UTC).Unix()
+	if !writable(wall) {
 		return Time{}
 	}
-	return Time{wall: d.Unix(), set: true, precision: PrecisionDay}
+	return Time{wall: wall, set: true, precision: PrecisionDay}
 }
 
 // WithOffset returns t with an offset from UTC that the carrier gave, in seconds

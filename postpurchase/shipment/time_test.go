@@ -35,6 +35,12 @@ func TestTimeText(t *testing.T) {
 		{"a day has no offset", shipment.Day(2026, 3, 1).WithOffset(3600).InferZone(berlin).ToMinute(), "2026-03-01"},
 		{"a year that is none", shipment.Day(12026, 3, 1), ""},
 		{"a year that is none, with a clock", shipment.Local(time.Date(-3, 3, 1, 0, 0, 0, 0, time.UTC)), ""},
+		{"the first second", shipment.At(time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)), "0000-01-01T00:00:00+00:00"},
+		{"the second before", shipment.Local(time.Date(0, 1, 1, 0, 0, -1, 0, time.UTC)), ""},
+		{"the day before", shipment.Day(0, 1, 0), ""},
+		{"the last second, where it is said", shipment.At(time.Date(9999, 12, 31, 23, 59, 59, 0, time.FixedZone("", -3600))), "9999-12-31T23:59:59-01:00"},
+		{"the second after, where it is said", shipment.At(time.Date(10000, 1, 1, 0, 0, 0, 0, time.FixedZone("", 3600))), ""},
+		{"the day after", shipment.Day(9999, 12, 32), ""},
 		{"an offset of days: the moment is kept", shipment.At(wall.In(time.FixedZone("", 50*3600))), "2026-11-01T05:30:15+00:00"},
 	}
 	for _, tt := range tests {

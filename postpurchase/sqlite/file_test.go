@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,6 +52,15 @@ func putParcel(b postpurchase.Backend, number, text string) error {
 		p.Shipment.Ref = shipment.Ref{Carrier: "ups", TrackingNumber: number}
 		return errors.Join(tx.PutParcel(p), tx.Enqueue(postpurchase.Job{Kind: "k", Key: number}))
 	})
+}
+
+// noise is a text that cannot be packed into much less.
+func noise(n int) string {
+	b := make([]byte, n)
+	for i, dice := 0, rand.New(rand.NewPCG(1, uint64(n))); i < n; i++ {
+		b[i] = byte(' ' + dice.IntN(95))
+	}
+	return string(b)
 }
 
 func hasParcel(t *testing.T, b postpurchase.Backend, number string) (has bool) {
@@ -169,7 +179,7 @@ func TestCheckpoint(t *testing.T) {
 	for from := 0; from < parcels; from += 100 {
 		err := b.Update(t.Context(), "shop", func(tx postpurchase.Tx) error {
 			for i := from; i < from+100; i++ {
-				p := &postpurchase.Parcel{Trouble: strings.Repeat("x", 1000), Orders: []postpurchase.ParcelOrder{{OrderID: "o"}}}
+				p := &postpurchase.Parcel{Trouble: noise(1000), Orders: []postpurchase.ParcelOrder{{OrderID: "o"}}}
 				p.Shipment.Ref = shipment.Ref{Carrier: "ups", TrackingNumber: fmt.Sprint(i)}
 				if err := tx.PutParcel(p); err != nil {
 					return err
@@ -197,7 +207,7 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	sqlite.LimitPages(t, b, 200)
-	big := strings.Repeat("x", 3<<20)
+	big := noise(3 << 20)
 	var wg sync.WaitGroup
 	for i := range 20 {
 		wg.Go(func() {

@@ -46,7 +46,7 @@ func Parcel(p *postpurchase.Parcel) (*ParcelRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return parcelRow(p, doc), nil
+	return parcelRow(p, pack(doc)), nil
 }
 
 // ReadParcel makes the row of a document, which it keeps, and reads the parcel, which is
@@ -98,7 +98,7 @@ func Same(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b 
 func Order(o *order.Order) (*OrderRow, error) {
 	doc, err := Encode(o)
 	return &OrderRow{
-		Doc: doc, ID: o.ID, Number: o.DisplayNumber(), Email: postpurchase.FoldEmail(o.Customer.Email), Placed: Stamp(o.PlacedAt),
+		Doc: pack(doc), ID: o.ID, Number: o.DisplayNumber(), Email: postpurchase.FoldEmail(o.Customer.Email), Placed: Stamp(o.PlacedAt),
 	}, err
 }
 
@@ -108,7 +108,7 @@ func (r *OrderRow) Order() (*order.Order, error) { return Decode[order.Order](r.
 // Message makes the row of a message.
 func Message(m *postpurchase.Message) (*MessageRow, error) {
 	doc, err := Encode(m)
-	return &MessageRow{Doc: doc, Key: m.Key, OrderID: m.OrderID, State: string(m.State), Send: Stamp(m.SendAt)}, err
+	return &MessageRow{Doc: pack(doc), Key: m.Key, OrderID: m.OrderID, State: string(m.State), Send: Stamp(m.SendAt)}, err
 }
 
 // Message returns the message, which is the caller's.
