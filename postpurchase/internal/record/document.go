@@ -21,41 +21,52 @@ const documentMark = 0x01
 // ErrDocument says that a document is cut off or of an unknown kind.
 var ErrDocument = errors.New("a document of the database cannot be read")
 
-// draft is where a document is made, before it is copied to one of the right size.
-type draft struct {
-	b   []byte
-	err error // the first
+// scratch is where a document is made or unpacked, before it is copied to one of the
+// right size.
+type scratch struct {
+	plain, packed []byte
+	err           error // the first
 }
 
-var drafts = sync.Pool{New: func() any { return &draft{b: make([]byte, 0, 4<<10)} }}
+var scratches = sync.Pool{New: func() any { return &scratch{plain: make([]byte, 0, 4<<10)} }}
 
-const maxDraft = 64 << 10 // those of rare large documents are not kept
+const maxScratch = 64 << 10 // those of rare large documents are not kept
+
+func (s *scratch) release() {
+	if cap(s.plain)+cap(s.packed) <= maxScratch {
+		s.err = nil
+		scratches.Put(s)
+	}
+}
 
 // Encode returns the document of a struct.
-func Encode[T any](v *T) ([]byte, error) {
-	d := drafts.Get().(*draft)
-	b := planFor(reflect.TypeFor[T]()).write(append(d.b[:0], documentMark), reflect.ValueOf(v).Elem(), &d.err)
-	doc, err := []byte(nil), d.err
-	if err == nil {
-		doc = make([]byte, len(b))
-		copy(doc, b)
+func Encode[T any](v *T) ([]byte, error) { return encode(v, false) }
+
+func encode[T any](v *T, packed bool) ([]byte, error) {
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	s.plain = planFor(reflect.TypeFor[T]()).write(append(s.plain[:0], documentMark), reflect.ValueOf(v).Elem(), &s.err)
+	if s.err != nil {
+		return nil, s.err
 	}
-	if cap(b) <= maxDraft {
-		d.b, d.err = b, nil
-		drafts.Put(d)
+	from := s.plain
+	if packed {
+		from = s.pack()
 	}
-	return doc, err
+	doc := make([]byte, len(from))
+	copy(doc, from)
+	return doc, nil
 }
 
-// Decode reads a document, packed or not, into a new struct. Its error names no content. The texts of
-// the struct are parts of one copy of the document, which lives as long as any of them.
+// Decode reads a document, packed or not, into a new struct. Its error names no content.
+// The texts of the struct are parts of one copy of the document, which lives as long as
+// any of them.
 func Decode[T any](doc []byte) (*T, error) {
+	s := scratches.Get().(*scratch)
+	defer s.release()
+	doc = s.unpack(doc)
 	v := new(T)
 	ok := false
-	doc, err := unpack(doc)
-	if err != nil {
-		return nil, ErrDocument
-	}
 	switch {
 	case len(doc) > 0 && doc[0] == '{':
 		ok = json.Unmarshal(doc, v) == nil

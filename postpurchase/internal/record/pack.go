@@ -1,10 +1,6 @@
 package record
 
-import (
-	"errors"
-
-	"github.com/klauspost/compress/s2"
-)
+import "github.com/klauspost/compress/s2"
 
 // A packed document is a mark and a block of S2: a document repeats its words and its
 // times, and packed a parcel is a quarter smaller. That is a quarter less to write, to
@@ -16,33 +12,38 @@ const (
 	packedMost = 64 << 20 // bytes of a document; more is not believed
 )
 
-// pack returns the shorter of a document and its packed form.
-func pack(doc []byte) []byte {
-	if len(doc) < packFrom {
-		return doc
+// pack returns the shorter of the plain document and its packed form.
+func (s *scratch) pack() []byte {
+	if len(s.plain) < packFrom {
+		return s.plain
 	}
-	packed := make([]byte, 1+s2.MaxEncodedLen(len(doc)))
-	packed[0] = packedMark
-	n := 1 + len(s2.Encode(packed[1:], doc))
-	if n >= len(doc)-len(doc)/16 {
-		return doc
+	if room := 1 + s2.MaxEncodedLen(len(s.plain)); cap(s.packed) < room {
+		s.packed = make([]byte, room)
 	}
-	return append(make([]byte, 0, n), packed[:n]...) // without the room that was not needed
+	s.packed = s.packed[:cap(s.packed)]
+	s.packed[0] = packedMark
+	n := 1 + len(s2.Encode(s.packed[1:], s.plain))
+	if n >= len(s.plain)-len(s.plain)/16 {
+		return s.plain
+	}
+	return s.packed[:n]
 }
 
-var errPacked = errors.New("record: not a packed document")
-
-// unpack undoes pack.
-func unpack(doc []byte) ([]byte, error) {
+// unpack undoes pack. It returns nil for what is not a document.
+func (s *scratch) unpack(doc []byte) []byte {
 	if len(doc) == 0 || doc[0] != packedMark {
-		return doc, nil
+		return doc
 	}
-	if n, err := s2.DecodedLen(doc[1:]); err != nil || n > packedMost {
-		return nil, errPacked
+	n, err := s2.DecodedLen(doc[1:])
+	if err != nil || n > packedMost {
+		return nil
 	}
-	plain, err := s2.Decode(nil, doc[1:])
+	if cap(s.plain) < n {
+		s.plain = make([]byte, n)
+	}
+	plain, err := s2.Decode(s.plain[:n], doc[1:])
 	if err != nil {
-		return nil, errPacked
+		return nil
 	}
-	return plain, nil
+	return plain
 }

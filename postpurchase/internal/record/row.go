@@ -42,11 +42,11 @@ type (
 
 // Parcel makes the row of a parcel.
 func Parcel(p *postpurchase.Parcel) (*ParcelRow, error) {
-	doc, err := Encode(p)
+	doc, err := encode(p, true)
 	if err != nil {
 		return nil, err
 	}
-	return parcelRow(p, pack(doc)), nil
+	return parcelRow(p, doc), nil
 }
 
 // ReadParcel makes the row of a document, which it keeps, and reads the parcel, which is
@@ -96,9 +96,9 @@ func Same(a, b *int64) bool { return a == b || a != nil && b != nil && *a == *b 
 
 // Order makes the row of an order.
 func Order(o *order.Order) (*OrderRow, error) {
-	doc, err := Encode(o)
+	doc, err := encode(o, true)
 	return &OrderRow{
-		Doc: pack(doc), ID: o.ID, Number: o.DisplayNumber(), Email: postpurchase.FoldEmail(o.Customer.Email), Placed: Stamp(o.PlacedAt),
+		Doc: doc, ID: o.ID, Number: o.DisplayNumber(), Email: postpurchase.FoldEmail(o.Customer.Email), Placed: Stamp(o.PlacedAt),
 	}, err
 }
 
@@ -107,8 +107,8 @@ func (r *OrderRow) Order() (*order.Order, error) { return Decode[order.Order](r.
 
 // Message makes the row of a message.
 func Message(m *postpurchase.Message) (*MessageRow, error) {
-	doc, err := Encode(m)
-	return &MessageRow{Doc: pack(doc), Key: m.Key, OrderID: m.OrderID, State: string(m.State), Send: Stamp(m.SendAt)}, err
+	doc, err := encode(m, true)
+	return &MessageRow{Doc: doc, Key: m.Key, OrderID: m.OrderID, State: string(m.State), Send: Stamp(m.SendAt)}, err
 }
 
 // Message returns the message, which is the caller's.
