@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -164,6 +165,105 @@ func (e exam) neighbours(t *testing.T) {
 			return nil
 		})
 	})(b)
+}
+
+// panics lets functions panic, or end their goroutines, among those that do not: at once,
+// after they have put something, and after they have asked for what nobody remembers.
+func (e exam) panics(t *testing.T) {
+	b := e.open(t)
+	before := map[int]func(tx postpurchase.Tx, i int){
+		0: func(postpurchase.Tx, int) {},
+		1: func(tx postpurchase.Tx, i int) { _ = everything(tx, i) },
+		2: func(tx postpurchase.Tx, i int) { _, _ = tx.Order(fmt.Sprint("no such ", i)); _ = everything(tx, i) },
+		3: func(tx postpurchase.Tx, i int) { _ = everything(tx, i); _, _ = tx.Inbox(3) },
+	}
+	var wg sync.WaitGroup
+	for i := range 60 {
+		wg.Go(func() {
+			switch i % 3 {
+			case 0:
+				update(t, b, func(tx postpurchase.Tx) error { return everything(tx, i) })
+			case 1:
+				defer func() {
+					if r := recover(); r != i {
+						t.Errorf("recovered %v, want %d", r, i)
+					}
+				}()
+				_ = b.Update(t.Context(), shop, func(tx postpurchase.Tx) error {
+					before[i/3%4](tx, i)
+					panic(i)
+				})
+			case 2:
+				_ = b.Update(t.Context(), shop, func(tx postpurchase.Tx) error {
+					before[i/3%4](tx, i)
+					runtime.Goexit()
+					return nil
+				})
+				t.Errorf("update %d has returned", i)
+			}
+		})
+	}
+	wg.Wait()
+	update(t, b, func(tx postpurchase.Tx) error { return everything(tx, 99) })
+	e.states(t, func(t *testing.T, b postpurchase.Backend) {
+		view(t, b, func(r postpurchase.Reader) error {
+			for i := range 60 {
+				if _, err := r.Parcel(ref(i)); (err == nil) != (i%3 == 0) {
+					t.Errorf("parcel %d: %v", i, err)
+				}
+			}
+			return nil
+		})
+	})(b)
+}
+
+// prefetch names parcels before they are asked for: known, new, of several orders, and
+// none at all. It changes no answer.
+func (e exam) prefetch(t *testing.T) {
+	b := e.open(t)
+	update(t, b, func(tx postpurchase.Tx) error {
+		var errs []error
+		for i := range 5 {
+			errs = append(errs, everything(tx, i))
+		}
+		p := parcel(5)
+		p.Orders = []postpurchase.ParcelOrder{{OrderID: "1"}, {OrderID: "2"}, {OrderID: "nobody's"}}
+		return errors.Join(append(errs, tx.PutParcel(p))...)
+	})
+	look := func(t *testing.T, b postpurchase.Backend) {
+		update(t, b, func(tx postpurchase.Tx) error {
+			var refs []shipment.Ref
+			for i := range 9 {
+				refs = append(refs, ref(i))
+			}
+			if err := tx.PutParcel(parcel(7)); err != nil {
+				return err
+			}
+			if p, ok := tx.(postpurchase.Prefetcher); ok {
+				if err := p.Prefetch(refs); err != nil {
+					return err
+				}
+			}
+			for i := range 9 {
+				_, err := tx.LatestParcel("ups", ref(i).TrackingNumber)
+				if there := i < 6 || i == 7; (err == nil) != there {
+					t.Errorf("LatestParcel %d = %v", i, err)
+				}
+				_, err = tx.Order(fmt.Sprint(i))
+				of, err2 := tx.MessagesOfOrder(fmt.Sprint(i))
+				if there := i < 5; (err == nil) != there || (len(of) == 1) != there || err2 != nil {
+					t.Errorf("order %d = %v, with %d messages (%v)", i, err, len(of), err2)
+				}
+			}
+			return nil
+		})
+	}
+	look(t, b)
+	if e.Second != nil { // which remembers nothing
+		c := e.Second(t, b)
+		defer c.Close()
+		look(t, c)
+	}
 }
 
 func (e exam) noLostUpdate(t *testing.T) {

@@ -8,11 +8,12 @@
 //	defer backend.Close()
 //
 // Everything is in a schema of its own ("doorstep"), which Open makes and brings up to
-// date. Updates that wait at the same time share a transaction: they run one after the
-// other on what it has read and locked, and their writes are a few statements for all
-// of them. Rows are locked when they are read, and a transaction waits for locks in one
-// order only, so that no two ever wait for each other. Jobs run on River, which keeps
-// them in the same database and hears of new ones by LISTEN.
+// date. Updates that wait at the same time share a transaction. Their functions run ahead
+// of it, on what this process remembers; the transaction locks what they have read, and
+// those that have read what is no longer so run again in it. The writes are a few
+// statements for all of them. A transaction waits for locks in one order only, so that no
+// two ever wait for each other. Jobs run on River, which keeps them in the same database
+// and hears of new ones by LISTEN.
 package postgres
 
 import (

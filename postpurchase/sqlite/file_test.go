@@ -241,35 +241,6 @@ func TestFull(t *testing.T) {
 	}
 }
 
-// TestPanic lets one of several updates panic: it is its caller's, and the others are
-// kept.
-func TestPanic(t *testing.T) {
-	b := open(t, filepath.Join(t.TempDir(), "x.db"))
-	var wg sync.WaitGroup
-	for i := range 20 {
-		wg.Go(func() {
-			if i%5 != 0 {
-				if err := putParcel(b, fmt.Sprint(i), ""); err != nil {
-					t.Error(err)
-				}
-				return
-			}
-			defer func() {
-				if r := recover(); r != i {
-					t.Errorf("recovered %v, want %d", r, i)
-				}
-			}()
-			_ = b.Update(context.Background(), "shop", func(tx postpurchase.Tx) error { panic(i) })
-		})
-	}
-	wg.Wait()
-	for i := range 20 {
-		if got := hasParcel(t, b, fmt.Sprint(i)); got != (i%5 != 0) {
-			t.Errorf("parcel %d kept = %v", i, got)
-		}
-	}
-}
-
 // TestJobPanic lets a job panic: it is tried again.
 func TestJobPanic(t *testing.T) {
 	b, err := sqlite.Open(t.Context(), filepath.Join(t.TempDir(), "x.db"), quick)

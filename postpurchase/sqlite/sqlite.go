@@ -9,7 +9,8 @@
 //
 // Every Update that has returned nil is on the disk (synchronous=FULL): it outlives the
 // process and the power. Updates that wait at the same time share a commit, so that
-// many callers cost little more than one. Jobs run on River, which keeps them in the
+// many callers cost little more than one, and run ahead of it on what is remembered.
+// Jobs run on River, which keeps them in the
 // same file. Several processes may use one file on one machine; one is faster. The
 // file must not be on a network file system.
 package sqlite
