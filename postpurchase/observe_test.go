@@ -277,6 +277,9 @@ func TestObserverCountsWhatIsKept(t *testing.T) {
 	if d := cmp.Diff(want, o.counts); d != "" || changes == 0 {
 		t.Errorf("counts (-want +got):\n%s", d)
 	}
+	if d := cmp.Diff(map[string]int{"fake scan NEVER SEEN": 1}, w.svc.Stats().Unmapped); d != "" {
+		t.Errorf("unmapped codes (-want +got):\n%s", d)
+	}
 	// The same again is heard and changes nothing.
 	if err := w.svc.Ingest(t.Context(), "fake", news...); err != nil {
 		t.Fatal(err)

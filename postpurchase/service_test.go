@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -270,6 +272,62 @@ func TestPushBeatsPoll(t *testing.T) {
 	w.live(time.Hour)
 	if got := w.sender.kinds(); got[len(got)-1] != notify.Delivered {
 		t.Errorf("messages = %v", got)
+	}
+}
+
+// picky is a backend that keeps nothing of one parcel.
+type picky struct {
+	postpurchase.Backend
+	number string
+}
+
+var errPicky = errors.New("not this one")
+
+func (p *picky) Update(ctx context.Context, shop string, fn func(tx postpurchase.Tx) error) error {
+	return p.Backend.Update(ctx, shop, func(tx postpurchase.Tx) error { return fn(pickyTx{tx, p.number}) })
+}
+
+type pickyTx struct {
+	postpurchase.Tx
+	number string
+}
+
+func (p pickyTx) PutParcel(v *postpurchase.Parcel) error {
+	if v.Shipment.Ref.TrackingNumber == p.number && v.Shipment.Status == shipment.Delivered {
+		return errPicky
+	}
+	return p.Tx.PutParcel(v)
+}
+
+// TestIngestMany brings news of many parcels at once: one that cannot be kept does not
+// keep back the others, and the news of one parcel is taken in its order.
+func TestIngestMany(t *testing.T) {
+	w := newShop(t, func(c *postpurchase.Config) { c.Backend = &picky{Backend: postpurchase.NewMemory(), number: "T3"} })
+	var news []carriers.Update
+	var numbers []string
+	const parcels = 600
+	for i := range parcels {
+		n := fmt.Sprint("T", i)
+		numbers = append(numbers, n)
+		w.place(fmt.Sprint(i), n)
+		for day, s := range []shipment.Status{shipment.InTransit, shipment.Delivered} {
+			news = append(news, carriers.Update{TrackingNumber: n, Update: shipment.Update{Events: []shipment.Event{{
+				Time: shipment.At(monday.AddDate(0, 0, day)), Class: shipment.ClassStatus, Status: s, Code: string(s),
+			}}}})
+		}
+	}
+	err := w.svc.Ingest(t.Context(), "fake", news...)
+	if !errors.Is(err, errPicky) || strings.Count(err.Error(), errPicky.Error()) != 1 {
+		t.Errorf("Ingest = %v, want %v once", err, errPicky)
+	}
+	for i, n := range numbers {
+		want := shipment.Delivered
+		if i == 3 {
+			want = shipment.Pending // what is one parcel's is kept together or not at all
+		}
+		if got := w.status(n); got != want {
+			t.Errorf("status of %s = %s, want %s", n, got, want)
+		}
 	}
 }
 
