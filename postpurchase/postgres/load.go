@@ -297,9 +297,9 @@ func (g *state) loadOrders(batch *pgx.Batch, w *wants, missing *[]func(*pgx.Batc
 // fromCache gives an order what its version stands for.
 func (g *state) fromCache(s *orderSlot, c *group.Order) {
 	s.now = c.Row
-	if c.Message != nil {
-		list := make([]*messageSlot, 0, len(*c.Message))
-		for _, m := range *c.Message {
+	if c.Messages != nil {
+		list := make([]*messageSlot, 0, len(*c.Messages))
+		for _, m := range *c.Messages {
 			list = append(list, g.messageRow(s, m.ID, m.Row))
 		}
 		s.messages = &list

@@ -432,7 +432,7 @@ func (w *writer) remember() {
 					list = append(list, group.Message{ID: m.id, Row: m.now})
 				}
 			}
-			o.Message = &list
+			o.Messages = &list
 		}
 		if s.parcels != nil {
 			list := make([]group.ParcelKey, 0, len(*s.parcels))

@@ -18,25 +18,25 @@ type statements struct {
 	any  [record.QueryCount]driver.Stmt
 }
 
-// of returns the statements of a connection, which may not be the one it was before.
+// of returns the statements of a connection, which may not be the one it was before: then
+// those have ended with it.
 func (s *statements) of(conn driver.Conn) *statements {
 	if s.conn != conn {
-		s.close()
 		*s = statements{conn: conn}
 	}
 	return s
 }
 
-// close also forgets statements of a connection that is gone.
+// close is called while the connection is open.
 func (s *statements) close() {
 	for _, all := range [][]driver.Stmt{s.own[:], s.any[:]} {
-		for i, stmt := range all {
+		for _, stmt := range all {
 			if stmt != nil {
 				_ = stmt.Close()
-				all[i] = nil
 			}
 		}
 	}
+	*s = statements{}
 }
 
 // session is one transaction on the connection that writes. err is the first trouble it

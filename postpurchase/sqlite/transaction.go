@@ -204,7 +204,7 @@ func (t *transaction) head(id string) (*group.Order, error) {
 // messagesOf returns an order with its messages.
 func (t *transaction) messagesOf(id string) (*group.Order, error) {
 	o, err := t.head(id)
-	if err != nil || o.Message != nil {
+	if err != nil || o.Messages != nil {
 		return o, err
 	}
 	list := []group.Message{}
@@ -218,7 +218,7 @@ func (t *transaction) messagesOf(id string) (*group.Order, error) {
 			return nil, err
 		}
 	}
-	return t.learn(o.Key, func(o *group.Order) { o.Message = &list }), nil
+	return t.learn(o.Key, func(o *group.Order) { o.Messages = &list }), nil
 }
 
 // parcelsOf returns an order's parcels.
@@ -349,8 +349,8 @@ func (t *transaction) MessagesOfOrder(orderID string) ([]*postpurchase.Message, 
 	if err != nil {
 		return nil, err
 	}
-	had := make([]*record.MessageRow, 0, len(*o.Message))
-	for _, m := range *o.Message {
+	had := make([]*record.MessageRow, 0, len(*o.Messages))
+	for _, m := range *o.Messages {
 		had = append(had, m.Row)
 	}
 	all, err := t.MessagesOf(orderID, had)

@@ -76,7 +76,7 @@ func (t *transaction) addOrder(k group.OrderKey, row *record.OrderRow) error {
 		return t.s.fail(err)
 	}
 	t.changed(k, func(o *group.Order) {
-		o.ID, o.Message, o.Parcels = id, new([]group.Message), new([]group.ParcelKey)
+		o.ID, o.Messages, o.Parcels = id, new([]group.Message), new([]group.ParcelKey)
 		if row.Doc != nil {
 			o.Row = row
 		}
@@ -189,15 +189,15 @@ func (t *transaction) writeMessage(k group.MessageKey, row *record.MessageRow) e
 	}
 	of := t.Keys.Order(row.OrderID)
 	// Its place in its order's list, if that is remembered.
-	if known := t.b.cache.Order(of); known != nil && known.Message != nil {
-		if at := slices.IndexFunc(*known.Message, func(m group.Message) bool { return m.Row.Key == row.Key }); at >= 0 {
-			if _, err := t.s.exec(setMessage, (*known.Message)[at].ID, row.State, row.Send, row.Doc); err != nil {
+	if known := t.b.cache.Order(of); known != nil && known.Messages != nil {
+		if at := slices.IndexFunc(*known.Messages, func(m group.Message) bool { return m.Row.Key == row.Key }); at >= 0 {
+			if _, err := t.s.exec(setMessage, (*known.Messages)[at].ID, row.State, row.Send, row.Doc); err != nil {
 				return err
 			}
 			t.changed(of, func(o *group.Order) {
-				list := slices.Clone(*o.Message)
+				list := slices.Clone(*o.Messages)
 				list[at].Row = row
-				o.Message = &list
+				o.Messages = &list
 			})
 			return nil
 		}
@@ -214,9 +214,9 @@ func (t *transaction) writeMessage(k group.MessageKey, row *record.MessageRow) e
 	}
 	if n == 1 {
 		t.changed(of, func(o *group.Order) {
-			if o.Message != nil {
-				list := append(slices.Clip(*o.Message), group.Message{ID: id, Row: row})
-				o.Message = &list
+			if o.Messages != nil {
+				list := append(slices.Clip(*o.Messages), group.Message{ID: id, Row: row})
+				o.Messages = &list
 			}
 		})
 		return nil

@@ -33,17 +33,24 @@ func (k Keys) text(s string) string {
 	return k.Text(s)
 }
 
+// Number is the key of a tracking number.
 func (k Keys) Number(carrier, number string) NumberKey {
 	return NumberKey{k.Shop, k.text(carrier), k.text(number)}
 }
 
+// Parcel is the key of a parcel.
 func (k Keys) Parcel(r shipment.Ref) ParcelKey {
 	return ParcelKey{k.Number(r.Carrier, r.TrackingNumber), r.Epoch}
 }
 
-func (k Keys) Order(id string) OrderKey      { return OrderKey{k.Shop, k.text(id)} }
+// Order is the key of an order.
+func (k Keys) Order(id string) OrderKey { return OrderKey{k.Shop, k.text(id)} }
+
+// Message is the key of a message.
 func (k Keys) Message(key string) MessageKey { return MessageKey{k.Shop, k.text(key)} }
-func (k Keys) Cursor(name string) CursorKey  { return CursorKey{k.Shop, k.text(name)} }
+
+// Cursor is the key of a cursor.
+func (k Keys) Cursor(name string) CursorKey { return CursorKey{k.Shop, k.text(name)} }
 
 // Parcel is a parcel as it is in the database. It is never changed.
 type Parcel struct {
@@ -57,13 +64,13 @@ type Parcel struct {
 // Order is an order with all that belongs to it. It is never changed. What is not known
 // is nil.
 type Order struct {
-	Key     OrderKey
-	ID      int64
-	Version int64            // changes with everything else, but not when more becomes known
-	Known   bool             // Row says whether there is an order
-	Row     *record.OrderRow // nil: there is none
-	Message *[]Message       // in the order they were kept
-	Parcels *[]ParcelKey     // in the order they were followed
+	Key      OrderKey
+	ID       int64
+	Version  int64            // changes with everything else, but not when more becomes known
+	Known    bool             // Row says whether there is an order
+	Row      *record.OrderRow // nil: there is none
+	Messages *[]Message       // in the order they were kept
+	Parcels  *[]ParcelKey     // in the order they were followed
 }
 
 // Message is a message of an order.
@@ -96,9 +103,9 @@ func (o *Order) cost() int {
 	if o.Row != nil {
 		cost += len(o.Row.Doc)
 	}
-	if o.Message != nil {
-		for i := range *o.Message {
-			cost += len((*o.Message)[i].Row.Doc) + perRow
+	if o.Messages != nil {
+		for i := range *o.Messages {
+			cost += len((*o.Messages)[i].Row.Doc) + perRow
 		}
 	}
 	if o.Parcels != nil {

@@ -182,9 +182,9 @@ func (d *Draft) parcelsOf(id string) (had []*record.ParcelRow, ok bool) {
 
 func (d *Draft) MessagesOfOrder(id string) ([]*postpurchase.Message, error) {
 	if d.tx == nil {
-		if o := d.order(id); o != nil && o.Message != nil {
-			had := make([]*record.MessageRow, 0, len(*o.Message))
-			for _, m := range *o.Message {
+		if o := d.order(id); o != nil && o.Messages != nil {
+			had := make([]*record.MessageRow, 0, len(*o.Messages))
+			for _, m := range *o.Messages {
 				had = append(had, m.Row)
 			}
 			if all, err := d.MessagesOf(id, had); err == nil {
@@ -215,7 +215,7 @@ func (d *Draft) remembers(r shipment.Ref) bool {
 	p := d.r.line.cache.Latest(d.Keys.Number(r.Carrier, r.TrackingNumber))
 	return p != nil && !slices.ContainsFunc(p.Row.Orders, func(id string) bool {
 		o := d.order(id)
-		return o == nil || !o.Known || o.Message == nil
+		return o == nil || !o.Known || o.Messages == nil
 	})
 }
 
