@@ -482,6 +482,9 @@ func (g *grower) rate(ctx context.Context, b postpurchase.Backend, size, perUpda
 					events[i] = event{parcel: dice.IntN(size), number: number, message: dice.IntN(100) < notified}
 				}
 				err := b.Update(ctx, "shop", func(tx postpurchase.Tx) error {
+					if err := prefetch(tx, events); err != nil {
+						return err
+					}
 					for _, e := range events {
 						if err := ingestGrown(tx, e); err != nil {
 							return err

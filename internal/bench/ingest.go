@@ -301,14 +301,8 @@ func openBackend(b postpurchase.Backend, closer func() error) (keeper, func() er
 	ctx := context.Background()
 	keep := func(events ...event) error {
 		return b.Update(ctx, "shop", func(tx postpurchase.Tx) error {
-			if p, ok := tx.(postpurchase.Prefetcher); ok && len(events) > 1 {
-				refs := make([]shipment.Ref, len(events))
-				for i, e := range events {
-					refs[i] = parcelRef(e.parcel)
-				}
-				if err := p.Prefetch(refs); err != nil {
-					return err
-				}
+			if err := prefetch(tx, events); err != nil {
+				return err
 			}
 			for _, e := range events {
 				if err := keepOne(tx, e); err != nil {
@@ -319,6 +313,19 @@ func openBackend(b postpurchase.Backend, closer func() error) (keeper, func() er
 		})
 	}
 	return keep, closer, nil
+}
+
+// prefetch says which parcels a batch of events is about.
+func prefetch(tx postpurchase.Tx, events []event) error {
+	p, ok := tx.(postpurchase.Prefetcher)
+	if !ok || len(events) == 1 {
+		return nil
+	}
+	refs := make([]shipment.Ref, len(events))
+	for i, e := range events {
+		refs[i] = parcelRef(e.parcel)
+	}
+	return p.Prefetch(refs)
 }
 
 func keepOne(tx postpurchase.Tx, e event) error {

@@ -91,7 +91,7 @@ const (
 	trouble = ` AND health NOT IN ('unknown', 'on_time')`
 
 	claimParcel = `SELECT id, version, epoch, latest, carrier, number, doc FROM {parcel}
-		WHERE shop = $1 AND (carrier = $2 OR $2 = '') AND {timer} <= $3 ORDER BY {timer}, id LIMIT $4 FOR UPDATE SKIP LOCKED`
+		WHERE shop = $1 AND (carrier = $2 OR $2 = '') AND {timer} <= $3 ORDER BY {timer} LIMIT $4 FOR UPDATE SKIP LOCKED`
 )
 
 var statements = [queryCount]string{
