@@ -37,8 +37,8 @@ var allowed = map[string][]string{
 	"/notify/notifytest":        {"/notify", "github.com/google/go-cmp/...", "github.com/emersion/..."},
 	"/postpurchase":             {"/carriers", "/notify", "/postpurchase/clock", "/postpurchase/shop", "golang.org/x/sync/..."},
 	"/postpurchase/backendtest": {"/postpurchase", "github.com/google/go-cmp/..."},
-	"/postpurchase/sqlite":      {"/postpurchase", "github.com/riverqueue/...", "github.com/tidwall/...", "modernc.org/...", "github.com/dustin/...", "github.com/google/uuid", "github.com/mattn/...", "github.com/ncruces/...", "github.com/remyoudompheng/...", "golang.org/x/...", "go.uber.org/..."},
-	"/postpurchase/postgres":    {"/postpurchase", "github.com/riverqueue/...", "github.com/tidwall/...", "github.com/jackc/...", "github.com/google/uuid", "golang.org/x/...", "go.uber.org/..."},
+	"/postpurchase/sqlite":      {"/postpurchase", "github.com/riverqueue/...", "github.com/tidwall/...", "github.com/klauspost/compress/...", "modernc.org/...", "github.com/dustin/...", "github.com/google/uuid", "github.com/mattn/...", "github.com/ncruces/...", "github.com/remyoudompheng/...", "golang.org/x/...", "go.uber.org/..."},
+	"/postpurchase/postgres":    {"/postpurchase", "github.com/riverqueue/...", "github.com/tidwall/...", "github.com/klauspost/compress/...", "github.com/jackc/...", "github.com/google/uuid", "golang.org/x/...", "go.uber.org/..."},
 	"/postpurchase/telemetry":   {"/postpurchase", "go.opentelemetry.io/...", "github.com/go-logr/...", "github.com/cespare/..."},
 	"/postpurchase/web":         {"/postpurchase", "golang.org/x/time/..."},
 
