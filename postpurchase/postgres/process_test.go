@@ -365,6 +365,41 @@ func TestNewerVersion(t *testing.T) {
 	}
 }
 
+// TestOldVersion opens tables of the first version, and writes to them.
+func TestOldVersion(t *testing.T) {
+	dsn := pgtest.Database(t)
+	first, err := os.ReadFile("migrations/001.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		"CREATE SCHEMA doorstep", strings.ReplaceAll(string(first), "{doorstep}", "doorstep"),
+		"CREATE TABLE doorstep.doorstep_version (version integer NOT NULL); INSERT INTO doorstep.doorstep_version VALUES (1)",
+		`INSERT INTO doorstep.shop_order (version, shop, order_id, number, email, doc) VALUES (5, 'acme', 'a', '100', '', '{"ID": "a", "Number": "100"}')`,
+	} {
+		if _, err := pool(t, dsn).Exec(t.Context(), text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := postgres.Open(t.Context(), quick(pool(t, dsn)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	if err := b.Update(t.Context(), "acme", func(tx postpurchase.Tx) error {
+		o, err := tx.Order("a")
+		if err == nil && o.Number != "100" {
+			t.Errorf("Number = %q", o.Number)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
+	}
+	if err := increment(t.Context(), b, "1"); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestScript makes the tables by the printed SQL, and opens them.
 func TestScript(t *testing.T) {
 	for _, schema := range []string{"", "My_shop"} {

@@ -134,6 +134,55 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// TestOldVersion opens a file of the first version, with rows in it.
+func TestOldVersion(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.db")
+	first, err := os.ReadFile("migrations/001.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw(t, path, string(first),
+		`INSERT INTO shop_order (shop, order_id, number, email, doc) VALUES ('shop', 'a', '100', '', CAST('{"ID": "a", "Number": "100"}' AS BLOB))`,
+		`INSERT INTO parcel (id, shop, carrier, number, epoch, status, health, doc) VALUES
+			(7, 'shop', 'ups', '1', 0, '', 'late', CAST('{"shipment": {"ref": {"carrier": "ups", "tracking_number": "1"}}, "health": "late", "orders": [{"order_id": "a"}, {"order_id": "spoken of"}]}' AS BLOB))`,
+		`INSERT INTO parcel_order (shop, order_id, parcel_id) VALUES ('shop', 'a', 7), ('shop', 'spoken of', 7)`,
+		`INSERT INTO message (shop, key, order_id, state, doc) VALUES ('shop', 'm', 'only a message''s', 'sent', CAST('{"Key": "m", "OrderID": "only a message''s", "State": "sent"}' AS BLOB))`,
+		"PRAGMA user_version = 1", "PRAGMA application_id = 0x646f6f72")
+	b := open(t, path)
+	look := func(r postpurchase.Reader) error {
+		o, err := r.Order("a")
+		if err != nil || o.Number != "100" {
+			t.Errorf("Order = %v, %v", o, err)
+		}
+		for _, id := range []string{"spoken of", "only a message's"} {
+			if _, err := r.Order(id); !errors.Is(err, postpurchase.ErrNotFound) {
+				t.Errorf("Order %q = %v, want %v", id, err, postpurchase.ErrNotFound)
+			}
+		}
+		for _, id := range []string{"a", "spoken of"} {
+			if of, err := r.ParcelsOfOrder(id); err != nil || len(of) != 1 {
+				t.Errorf("parcels of %q = %v, %v", id, of, err)
+			}
+		}
+		if late, err := r.ParcelsByHealth(shipment.HealthLate, 9); err != nil || len(late) != 1 {
+			t.Errorf("late parcels = %v, %v", late, err)
+		}
+		if of, err := r.MessagesOfOrder("only a message's"); err != nil || len(of) != 1 || of[0].Key != "m" {
+			t.Errorf("messages = %v, %v", of, err)
+		}
+		return nil
+	}
+	if err := b.View(t.Context(), "shop", look); err != nil {
+		t.Error(err)
+	}
+	if err := b.Update(t.Context(), "shop", func(tx postpurchase.Tx) error { return look(tx) }); err != nil {
+		t.Error(err)
+	}
+	if err := putParcel(b, "2", ""); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestOpenTogether opens a new file many times at once: one migrates it.
 func TestOpenTogether(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.db")

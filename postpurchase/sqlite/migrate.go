@@ -17,7 +17,7 @@ const (
 	// schemaVersion is the version of the tables this package knows, kept in SQLite's
 	// user_version. Raise it with every new file in migrations, and also when a newer
 	// River brings migrations of its own.
-	schemaVersion = 1
+	schemaVersion = 2
 
 	// riverVersion is the River migration that belongs to schemaVersion: that of v0.47.
 	riverVersion = 7

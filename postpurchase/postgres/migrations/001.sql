@@ -85,11 +85,3 @@ CREATE TABLE {doorstep}.cursor (
 );
 CREATE UNIQUE INDEX cursor_key ON {doorstep}.cursor (shop, name);
 CREATE INDEX cursor_due ON {doorstep}.cursor (shop, due) WHERE due IS NOT NULL;
-
--- One row for each writer of a process, in which every transaction leaves a mark: so that
--- one whose commit had no answer can be told from one that did not happen.
-CREATE TABLE {doorstep}.writer (
-  id   bigint PRIMARY KEY,
-  mark bigint NOT NULL,
-  seen timestamptz NOT NULL
-) WITH (fillfactor = 50);

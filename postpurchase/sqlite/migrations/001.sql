@@ -2,8 +2,6 @@
 -- nanoseconds since 1970 in UTC and exist for searching only; what a thing is, with
 -- its zones, is in doc.
 
--- An order, and the head of all that belongs to it. One that is only spoken of has no
--- doc.
 CREATE TABLE shop_order (
   id        INTEGER PRIMARY KEY,
   shop      TEXT NOT NULL,
@@ -11,10 +9,10 @@ CREATE TABLE shop_order (
   number    TEXT NOT NULL,
   email     TEXT NOT NULL, -- folded; empty for who has none
   placed_at INTEGER,
-  doc       BLOB
+  doc       BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX shop_order_key ON shop_order (shop, order_id);
-CREATE INDEX shop_order_number ON shop_order (shop, number, placed_at) WHERE doc IS NOT NULL;
+CREATE INDEX shop_order_number ON shop_order (shop, number, placed_at);
 CREATE INDEX shop_order_email ON shop_order (shop, email, placed_at) WHERE email <> '';
 
 CREATE TABLE parcel (
@@ -32,30 +30,29 @@ CREATE TABLE parcel (
   doc      BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX parcel_key ON parcel (shop, carrier, number, epoch);
--- Most parcels are well, nobody lists those often, and every index costs at each event.
-CREATE INDEX parcel_health ON parcel (shop, health) WHERE health NOT IN ('unknown', 'on_time');
+CREATE INDEX parcel_health ON parcel (shop, health);
 CREATE INDEX parcel_poll  ON parcel (shop, poll_at, carrier)  WHERE poll_at IS NOT NULL;
 CREATE INDEX parcel_check ON parcel (shop, check_at, carrier) WHERE check_at IS NOT NULL;
 CREATE INDEX parcel_renew ON parcel (shop, renew_at, carrier) WHERE renew_at IS NOT NULL;
 
--- Which parcels an order has; owner is the id of its head.
 CREATE TABLE parcel_order (
-  owner     INTEGER NOT NULL,
+  shop      TEXT NOT NULL,
+  order_id  TEXT NOT NULL,
   parcel_id INTEGER NOT NULL,
-  PRIMARY KEY (owner, parcel_id)
+  PRIMARY KEY (shop, order_id, parcel_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE message (
   id       INTEGER PRIMARY KEY,
-  owner    INTEGER NOT NULL, -- the head of its order
   shop     TEXT NOT NULL,
   key      TEXT NOT NULL,
+  order_id TEXT NOT NULL,
   state    TEXT NOT NULL,
   send_at  INTEGER,
   doc      BLOB NOT NULL
 ) STRICT;
 CREATE UNIQUE INDEX message_key ON message (shop, key);
-CREATE INDEX message_owner ON message (owner);
+CREATE INDEX message_order ON message (shop, order_id);
 -- Most messages have come to their end, and are in neither of these.
 CREATE INDEX message_due  ON message (shop, send_at) WHERE state = 'pending';
 CREATE INDEX message_open ON message (shop, state) WHERE state IN ('sending', 'unknown', 'failed');
