@@ -25,7 +25,7 @@ func main() {
 		err = ingest(os.Args[2:])
 	default:
 		err = errors.New(`usage:
-  bench ingest [-db sqlite,postgres] [-runs n] [-for duration] [-callers n,n] [-cpuprofile file]
+  bench ingest [-db sqlite,postgres] [-runs n] [-for duration] [-callers n,n] [-bulk=false] [-cpuprofile file]
   bench growth [-sizes n,n] [-backends sqlite,postgres] [-runs n] [-for duration] [-cpuprofile file]
   bench processes [-n n,n] [-runs n] [-for duration]`)
 	}
