@@ -108,7 +108,11 @@ func (g *state) send(batch *pgx.Batch) error {
 }
 
 func (g *state) queue(batch *pgx.Batch, q query, args []any, row func(rows pgx.Rows) error) {
-	batch.Queue(g.b.sql[q], args...).Query(func(rows pgx.Rows) error {
+	g.ask(batch, g.b.sql[q], args, row)
+}
+
+func (g *state) ask(batch *pgx.Batch, q string, args []any, row func(rows pgx.Rows) error) {
+	batch.Queue(q, args...).Query(func(rows pgx.Rows) error {
 		for rows.Next() {
 			if err := row(rows); err != nil {
 				return err

@@ -34,7 +34,6 @@ const (
 	claimRenew
 	claimMessages
 	claimCursors
-	inboxItems
 	nextDue
 
 	// Writes.
@@ -87,8 +86,6 @@ const (
 	// The sort is by what never changes: whoever locks several rows of a table does it in
 	// this order.
 	inOrderP, inOrderO, inOrderC = ` ORDER BY p.id FOR UPDATE OF p`, ` ORDER BY o.id FOR UPDATE OF o`, ` ORDER BY c.id FOR UPDATE OF c`
-	// What the index of parcels that are not well holds.
-	trouble = ` AND health NOT IN ('unknown', 'on_time')`
 
 	claimParcel = `SELECT id, version, epoch, latest, carrier, number, doc FROM {parcel}
 		WHERE shop = $1 AND (carrier = $2 OR $2 = '') AND {timer} <= $3 ORDER BY {timer} LIMIT $4 FOR UPDATE SKIP LOCKED`
@@ -119,7 +116,7 @@ var statements = [queryCount]string{
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (shop, key, n)
 		JOIN {message} m ON m.shop = k.shop AND m.key = k.key JOIN {shop_order} o ON o.id = m.owner`,
 	refsByHealth:  `SELECT carrier, number, epoch FROM {parcel} WHERE shop = $1 AND health = $2 LIMIT $3`,
-	refsByTrouble: `SELECT carrier, number, epoch FROM {parcel} WHERE shop = $1 AND health = $2` + trouble + ` LIMIT $3`,
+	refsByTrouble: `SELECT carrier, number, epoch FROM {parcel} WHERE shop = $1 AND health = $2 AND ` + record.Trouble + ` LIMIT $3`,
 	keysByState: `SELECT m.key, o.order_id FROM {message} m JOIN {shop_order} o ON o.id = m.owner
 		WHERE m.shop = $1 AND m.state = $2 LIMIT $3`,
 	idsByNumber: `SELECT order_id FROM {shop_order} WHERE shop = $1 AND number = $2 AND doc IS NOT NULL ORDER BY id`,
@@ -130,8 +127,6 @@ var statements = [queryCount]string{
 	claimMessages: `SELECT m.key, o.order_id, o.id FROM {message} m JOIN {shop_order} o ON o.id = m.owner
 		WHERE m.shop = $1 AND m.state = 'pending' AND m.send_at <= $2 ORDER BY m.send_at, m.id LIMIT $3 FOR UPDATE OF o SKIP LOCKED`,
 	claimCursors: `SELECT id, version, name, doc FROM {cursor} WHERE shop = $1 AND due <= $2 ORDER BY due, id LIMIT $3 FOR UPDATE SKIP LOCKED`,
-
-	inboxItems: `SELECT doc FROM {inbox} WHERE shop = $1 ORDER BY received DESC NULLS LAST, id DESC LIMIT $2`,
 
 	addOrders: `INSERT INTO {shop_order} (shop, order_id, number, email, placed_at, version, doc)
 		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::bytea[]) ON CONFLICT DO NOTHING RETURNING shop, order_id, id`,

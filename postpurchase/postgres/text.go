@@ -8,7 +8,7 @@ import (
 
 // toText makes a text that PostgreSQL can keep of any text: ids and numbers come from
 // outside, and PostgreSQL has no NUL and nothing that is not UTF-8. Different texts stay
-// different, and nearly all stay what they are. Documents need none of it: JSON escapes.
+// different, and nearly all stay what they are. Documents need none of it: they are bytes.
 func toText(s string) string {
 	if utf8.ValidString(s) && !strings.ContainsAny(s, "\x00\\") {
 		return s

@@ -393,8 +393,8 @@ func (t *transaction) cursorSlot(name string) (*cursorSlot, error) {
 }
 
 // list waits for a query of its own.
-func (t *transaction) list(q query, args []any, row func(rows pgx.Rows) error) error {
-	t.g.wants.lists = append(t.g.wants.lists, func(batch *pgx.Batch) { t.g.queue(batch, q, args, row) })
+func (t *transaction) list(q string, args []any, row func(rows pgx.Rows) error) error {
+	t.g.wants.lists = append(t.g.wants.lists, func(batch *pgx.Batch) { t.g.ask(batch, q, args, row) })
 	t.saw(&t.g.stamp)
 	return t.park()
 }
@@ -528,7 +528,7 @@ func (t *transaction) OrdersOfCustomer(email string) ([]*order.Order, error) {
 // the newest first.
 func (t *transaction) orderList(q query, arg string, is func(o *order.Order) bool) ([]*order.Order, error) {
 	var ids []string
-	if err := t.list(q, []any{t.shop, toText(arg)}, func(rows pgx.Rows) error {
+	if err := t.list(t.g.b.sql[q], []any{t.shop, toText(arg)}, func(rows pgx.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, fromText(id))
@@ -656,7 +656,7 @@ func (t *transaction) ParcelsByHealth(h shipment.Health, limit int) ([]*postpurc
 		q = refsByHealth
 	}
 	var refs []shipment.Ref
-	if err := t.list(q, []any{t.shop, toText(record.Health(h)), more(limit, len(t.g.changedParcels)+len(t.Parcels.Keys))}, func(rows pgx.Rows) error {
+	if err := t.list(t.g.b.sql[q], []any{t.shop, toText(record.Health(h)), more(limit, len(t.g.changedParcels)+len(t.Parcels.Keys))}, func(rows pgx.Rows) error {
 		var r shipment.Ref
 		err := rows.Scan(&r.Carrier, &r.TrackingNumber, &r.Epoch)
 		r.Carrier, r.TrackingNumber = fromText(r.Carrier), fromText(r.TrackingNumber)
@@ -713,7 +713,7 @@ func (t *transaction) DueParcels(timer postpurchase.Timer, carrier string, now t
 	g.held = max(g.held, rankParcels) // others' rows are left out, and never waited for
 	var slots []*parcelSlot
 	just := map[*record.ParcelRow]*postpurchase.Parcel{}
-	if err := t.list(q, []any{t.shop, toText(carrier), record.Nanos(now), more(limit, len(g.changedParcels)+len(t.Parcels.Keys))}, func(rows pgx.Rows) error {
+	if err := t.list(t.g.b.sql[q], []any{t.shop, toText(carrier), record.Nanos(now), more(limit, len(g.changedParcels)+len(t.Parcels.Keys))}, func(rows pgx.Rows) error {
 		s := parcelSlot{key: group.ParcelKey{NumberKey: group.NumberKey{Shop: t.shop}}}
 		var doc []byte
 		if err := rows.Scan(&s.id, &s.version, &s.key.Epoch, &s.latest, &s.key.Carrier, &s.key.Number, &doc); err != nil {
@@ -838,7 +838,7 @@ func (t *transaction) found(keys, orders []string) ([]*messageSlot, error) {
 
 func (t *transaction) MessagesByState(state notify.State, limit int) ([]*postpurchase.Message, error) {
 	var keys, orders []string
-	if err := t.list(keysByState, []any{t.shop, toText(string(state)), more(limit, len(t.g.changedMessages)+len(t.Messages.Keys))}, func(rows pgx.Rows) error {
+	if err := t.list(t.g.b.sql[keysByState], []any{t.shop, toText(string(state)), more(limit, len(t.g.changedMessages)+len(t.Messages.Keys))}, func(rows pgx.Rows) error {
 		var key, id string
 		err := rows.Scan(&key, &id)
 		keys, orders = append(keys, fromText(key)), append(orders, fromText(id))
@@ -856,7 +856,7 @@ func (t *transaction) MessagesByState(state notify.State, limit int) ([]*postpur
 func (t *transaction) DueMessages(now time.Time, limit int) ([]*postpurchase.Message, error) {
 	t.g.held = max(t.g.held, rankOrders)
 	var keys, orders []string
-	if err := t.list(claimMessages, []any{t.shop, record.Nanos(now), more(limit, len(t.g.changedMessages)+len(t.Messages.Keys))}, func(rows pgx.Rows) error {
+	if err := t.list(t.g.b.sql[claimMessages], []any{t.shop, record.Nanos(now), more(limit, len(t.g.changedMessages)+len(t.Messages.Keys))}, func(rows pgx.Rows) error {
 		var key, id string
 		var row int64
 		err := rows.Scan(&key, &id, &row)
@@ -885,7 +885,7 @@ func (t *transaction) Inbox(limit int) ([]postpurchase.InboxItem, error) {
 		}
 		seen[i.Digest] = true
 	}
-	if err := t.list(inboxItems, []any{t.shop, max(limit, 0)}, func(rows pgx.Rows) error {
+	if err := t.list(t.g.b.views[record.GetInbox], []any{t.shop, max(limit, 0)}, func(rows pgx.Rows) error {
 		var doc []byte
 		if err := rows.Scan(&doc); err != nil {
 			return err
@@ -944,7 +944,7 @@ func (t *transaction) DueCursors(now time.Time, limit int) ([]postpurchase.Curso
 	g := t.g
 	g.held = max(g.held, rankCursors)
 	var slots []*cursorSlot
-	if err := t.list(claimCursors, []any{t.shop, record.Nanos(now), more(limit, len(g.changedCursors)+len(t.Cursors.Keys))}, func(rows pgx.Rows) error {
+	if err := t.list(t.g.b.sql[claimCursors], []any{t.shop, record.Nanos(now), more(limit, len(g.changedCursors)+len(t.Cursors.Keys))}, func(rows pgx.Rows) error {
 		s := cursorSlot{key: group.CursorKey{Shop: t.shop}}
 		var doc []byte
 		if err := rows.Scan(&s.id, &s.version, &s.key.Name, &doc); err != nil {
@@ -1023,7 +1023,7 @@ func (t *transaction) NextDue() (time.Time, error) {
 			}
 		}
 	}
-	if err := t.list(nextDue, []any{t.shop, parcelIDs, messageIDs, cursorIDs}, func(rows pgx.Rows) error {
+	if err := t.list(t.g.b.sql[nextDue], []any{t.shop, parcelIDs, messageIDs, cursorIDs}, func(rows pgx.Rows) error {
 		var next *int64
 		err := rows.Scan(&next)
 		times = append(times, next)

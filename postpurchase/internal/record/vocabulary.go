@@ -47,8 +47,8 @@ const (
 // look at, hold. Most parcels are well and most messages have come to their end; nobody
 // lists those often, and every index costs at each event.
 const (
-	trouble = `health NOT IN ('unknown', 'on_time')`
-	open    = `state IN ('sending', 'unknown', 'failed')`
+	Trouble = `health NOT IN ('unknown', 'on_time')`
+	Open    = `state IN ('sending', 'unknown', 'failed')`
 )
 
 // Vocabulary is every Query for a dialect.
@@ -62,11 +62,11 @@ func Vocabulary(d Dialect) (q [QueryCount]string) {
 		ParcelsOfOrder: `SELECT p.doc FROM {shop_order} o {join} {parcel_order} l ON l.owner = o.id {join} {parcel} p ON p.id = l.parcel_id
 			WHERE o.shop = $1 AND o.order_id = $2 ORDER BY p.followed NULLS FIRST, p.id`,
 		ParcelsByHealth:  `SELECT doc FROM {parcel} WHERE shop = $1 AND health = $2 LIMIT $3`,
-		ParcelsByTrouble: `SELECT doc FROM {parcel} WHERE shop = $1 AND health = $2 AND ` + trouble + ` LIMIT $3`,
+		ParcelsByTrouble: `SELECT doc FROM {parcel} WHERE shop = $1 AND health = $2 AND ` + Trouble + ` LIMIT $3`,
 		GetMessage:       `SELECT doc FROM {message} WHERE shop = $1 AND key = $2`,
 		MessagesOfOrder:  `SELECT m.doc FROM {shop_order} o {join} {message} m ON m.owner = o.id WHERE o.shop = $1 AND o.order_id = $2 ORDER BY m.id`,
 		MessagesByState:  `SELECT doc FROM {message} WHERE shop = $1 AND state = $2 LIMIT $3`,
-		OpenMessages:     `SELECT doc FROM {message} WHERE shop = $1 AND state = $2 AND ` + open + ` LIMIT $3`,
+		OpenMessages:     `SELECT doc FROM {message} WHERE shop = $1 AND state = $2 AND ` + Open + ` LIMIT $3`,
 		PendingMessages:  `SELECT doc FROM {message} WHERE shop = $1 AND state = $2 AND state = 'pending' LIMIT $3`,
 		GetInbox:         `SELECT doc FROM {inbox} WHERE shop = $1 ORDER BY received DESC NULLS LAST, id DESC LIMIT $2`,
 		DropInbox:        `DELETE FROM {inbox} WHERE shop = $1 AND received < $2`,
